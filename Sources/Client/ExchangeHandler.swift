@@ -29,13 +29,17 @@ final class ExchangeHandler: ChannelDuplexHandler {
         case receiving(ByteStream.Source, reusable: Bool, Release)
         /// `101` came; its end has not.
         case switching(HTTPResponseHead, EventLoopPromise<Answer>, Release)
-        case raw(ByteStream.Source, Release)
+        /// `decoded`: what arrives still passes the decoder, as a body without end.
+        case raw(ByteStream.Source, decoded: Bool, Release)
         case closed
     }
 
     private var state = State.idle
     private var context: ChannelHandlerContext?
     private var demand = Demand.more
+    /// Where raw bytes enter the pipeline while the decoder, which takes every write for a request,
+    /// still stands in it.
+    private var belowDecoder: ChannelHandlerContext?
 
     /// Whether the reader of the present body wants bytes.
     private enum Demand {
@@ -46,7 +50,10 @@ final class ExchangeHandler: ChannelDuplexHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        belowDecoder = nil
+    }
 
     var isIdle: Bool {
         if case .idle = state { true } else { false }
@@ -65,7 +72,7 @@ final class ExchangeHandler: ChannelDuplexHandler {
     // MARK: Inbound
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if case .raw(let source, _) = state, context.isRaw {
+        if case .raw(let source, decoded: false, _) = state {
             deliver(RawBytes.unwrapInboundIn(data), to: source)
             return
         }
@@ -90,14 +97,15 @@ final class ExchangeHandler: ChannelDuplexHandler {
         }
         // A hijacked stream behind a plain 200: what arrives is a body without end for the decoder,
         // what leaves must no longer be encoded.
-        state = .raw(source, release)
+        state = .raw(source, decoded: true, release)
+        belowDecoder = try? decoderContext(context.pipeline.syncOperations)
         removeEncoder(context: context)
         promise.succeed(Answer(head: head, body: sequence, isRaw: true))
     }
 
     private func receivedBody(_ bytes: ByteBuffer) {
         switch state {
-        case .receiving(let source, _, _), .raw(let source, _): deliver(bytes, to: source)
+        case .receiving(let source, _, _), .raw(let source, _, _): deliver(bytes, to: source)
         default: break
         }
     }
@@ -112,12 +120,11 @@ final class ExchangeHandler: ChannelDuplexHandler {
             if !reusable { context.close(promise: nil) }
         case .switching(let head, let promise, let release):
             let (source, sequence) = makeBody(context: context)
-            state = .raw(source, release)
-            context.isRaw = true
+            state = .raw(source, decoded: false, release)
             removeEncoder(context: context)
             removeDecoder(context: context)
             promise.succeed(Answer(head: head, body: sequence, isRaw: true))
-        case .raw(let source, let release):
+        case .raw(let source, _, let release):
             state = .closed
             source.finish()
             release(false)
@@ -131,6 +138,12 @@ final class ExchangeHandler: ChannelDuplexHandler {
         case .stopProducing: if case .more = demand { demand = .none }
         case .dropped: break
         }
+    }
+
+    // MARK: Outbound
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        (belowDecoder ?? context).write(data, promise: promise)
     }
 
     // MARK: Back pressure
@@ -152,7 +165,7 @@ final class ExchangeHandler: ChannelDuplexHandler {
     /// The reader is gone: whatever still comes has nobody to go to.
     func abandonBody() {
         switch state {
-        case .receiving(_, _, let release), .raw(_, let release):
+        case .receiving(_, _, let release), .raw(_, _, let release):
             state = .closed
             release(false)
             context?.close(promise: nil)
@@ -164,7 +177,8 @@ final class ExchangeHandler: ChannelDuplexHandler {
         demand = .more
         let made = ByteStream.Sequence.makeSequence(
             backPressureStrategy: .init(lowWatermark: 2, highWatermark: 8), finishOnDeinit: true,
-            delegate: ByteStream.Delegate(eventLoop: context.eventLoop, handler: NIOLoopBound(self, eventLoop: context.eventLoop)))
+            delegate: ByteStream.Delegate(
+                eventLoop: context.eventLoop, handler: NIOLoopBound(self, eventLoop: context.eventLoop)))
         return (made.source, made.sequence)
     }
 
@@ -183,7 +197,7 @@ final class ExchangeHandler: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         // The other side's half-close: of a raw stream it ends the reading, elsewhere the connection.
         if case ChannelEvent.inputClosed = event {
-            if case .raw(let source, _) = state {
+            if case .raw(let source, _, _) = state {
                 source.finish()
             } else {
                 context.close(promise: nil)
@@ -203,7 +217,7 @@ final class ExchangeHandler: ChannelDuplexHandler {
         case .receiving(let source, _, let release):
             source.finish(error ?? ConnectionLost.duringBody)
             release(false)
-        case .raw(let source, let release):
+        case .raw(let source, _, let release):
             if let error { source.finish(error) } else { source.finish() }
             release(false)
         }
@@ -220,10 +234,16 @@ final class ExchangeHandler: ChannelDuplexHandler {
 
     private func removeDecoder(context: ChannelHandlerContext) {
         let pipeline = context.pipeline.syncOperations
-        if let decoder = try? pipeline.context(handlerType: ByteToMessageHandler<HTTPResponseDecoder>.self) {
+        if let decoder = try? decoderContext(pipeline) {
             // Bytes that came along with the head are handed on while the decoder leaves.
             pipeline.removeHandler(context: decoder, promise: nil)
         }
+    }
+
+    private func decoderContext(
+        _ pipeline: ChannelPipeline.SynchronousOperations
+    ) throws -> ChannelHandlerContext {
+        try pipeline.context(handlerType: ByteToMessageHandler<HTTPResponseDecoder>.self)
     }
 }
 

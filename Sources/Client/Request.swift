@@ -1,3 +1,5 @@
+import Linux
+
 /// One call of the Engine API, before it is sent.
 public struct EngineRequest: Sendable {
     public enum Method: String, Sendable {
@@ -13,11 +15,11 @@ public struct EngineRequest: Sendable {
     public var path: String
     public var query: [(name: String, value: String)]
     public var headers: [(name: String, value: String)]
-    public var body: RequestBody
+    public var body: Body
 
     public init(
         _ method: Method, _ path: String, query: Query = Query(), headers: [(name: String, value: String)] = [],
-        body: RequestBody = .empty
+        body: Body = .empty
     ) {
         self.method = method
         self.path = path
@@ -87,15 +89,17 @@ public struct Filters: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     }
 }
 
-/// What goes with a request.
-public enum RequestBody: Sendable {
-    case empty
-    case bytes([UInt8], contentType: String)
-    /// Everything that can be read from a descriptor until its end; the descriptor stays the caller's.
-    case descriptor(Int32, contentType: String)
-    /// Whatever the closure writes; `write` returns when the kernel took the bytes, which is the back
-    /// pressure.
-    case stream(contentType: String, @Sendable (BodyWriter) async throws -> Void)
+extension EngineRequest {
+    /// What goes with a request.
+    public enum Body: Sendable {
+        case empty
+        case bytes([UInt8], contentType: String)
+        /// Everything that can be read from a descriptor until its end.
+        case descriptor(FileDescriptor, contentType: String)
+        /// Whatever the closure writes; `write` returns when the kernel took the bytes, which is the back
+        /// pressure.
+        case stream(contentType: String, @Sendable (BodyWriter) async throws -> Void)
+    }
 }
 
 enum JSONText {

@@ -1,1 +1,3 @@
-print("")
+import CLI
+
+Berth.main(CommandLine.arguments)

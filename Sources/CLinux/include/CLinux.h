@@ -1,15 +1,13 @@
 // What Swift cannot import from the Linux headers: variadic calls, GNU-only calls and function-like
-// macros. Nothing here decides anything. Names carry the prefix `linux_`.
+// macros. Nothing here decides anything. Names carry the prefix `linux_`. The header must not define
+// _GNU_SOURCE: the same libc headers, read differently, would clash with Swift's Glibc module.
 #ifndef CLINUX_H
 #define CLINUX_H
-
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pty.h>
 #include <sched.h>
@@ -55,62 +53,45 @@
 #include <linux/veth.h>
 
 // `syscall(2)` without its variadic tail. Returns -1 and sets errno on failure.
-static inline long linux_syscall(
-    long number, long a, long b, long c, long d, long e, long f) {
-    return syscall(number, a, b, c, d, e, f);
-}
-
-static inline int linux_open(const char *path, int flags, mode_t mode) {
-    return open(path, flags, mode);
-}
-static inline int linux_openat(int directory, const char *path, int flags, mode_t mode) {
-    return openat(directory, path, flags, mode);
-}
-static inline int linux_fcntl(int fd, int command, long argument) {
-    return fcntl(fd, command, argument);
-}
-static inline int linux_ioctl(int fd, unsigned long request, void *argument) {
-    return ioctl(fd, request, argument);
-}
-static inline int linux_ioctl_value(int fd, unsigned long request, long argument) {
-    return ioctl(fd, request, argument);
-}
-static inline int linux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
-    return prctl(option, a, b, c, d);
-}
-static inline int linux_unshare(int flags) { return unshare(flags); }
-static inline int linux_setns(int fd, int type) { return setns(fd, type); }
-static inline int linux_pipe2(int fds[2], int flags) { return pipe2(fds, flags); }
-static inline int linux_dup3(int from, int to, int flags) { return dup3(from, to, flags); }
-static inline int linux_accept4(int fd, int flags) { return accept4(fd, 0, 0, flags); }
-static inline int linux_setresuid(uid_t r, uid_t e, uid_t s) { return setresuid(r, e, s); }
-static inline int linux_setresgid(gid_t r, gid_t e, gid_t s) { return setresgid(r, e, s); }
-static inline int linux_execvpe(const char *file, char *const argv[], char *const envp[]) {
-    return execvpe(file, argv, envp);
-}
-static inline char **linux_environ(void) { return environ; }
-
-static inline int linux_wifexited(int status) { return WIFEXITED(status); }
-static inline int linux_wexitstatus(int status) { return WEXITSTATUS(status); }
-static inline int linux_wifsignaled(int status) { return WIFSIGNALED(status); }
-static inline int linux_wtermsig(int status) { return WTERMSIG(status); }
-static inline int linux_wcoredump(int status) { return WCOREDUMP(status); }
-
-static inline dev_t linux_makedev(unsigned major_, unsigned minor_) { return makedev(major_, minor_); }
-static inline unsigned linux_major(dev_t device) { return major(device); }
-static inline unsigned linux_minor(dev_t device) { return minor(device); }
-
-static inline size_t linux_cmsg_space(size_t length) { return CMSG_SPACE(length); }
-static inline size_t linux_cmsg_len(size_t length) { return CMSG_LEN(length); }
-static inline struct cmsghdr *linux_cmsg_firsthdr(struct msghdr *message) { return CMSG_FIRSTHDR(message); }
-static inline struct cmsghdr *linux_cmsg_nxthdr(struct msghdr *message, struct cmsghdr *header) {
-    return CMSG_NXTHDR(message, header);
-}
-static inline unsigned char *linux_cmsg_data(struct cmsghdr *header) { return CMSG_DATA(header); }
-
+long linux_syscall(long number, long a, long b, long c, long d, long e, long f);
+int linux_open(const char *path, int flags, mode_t mode);
+int linux_openat(int directory, const char *path, int flags, mode_t mode);
+int linux_fcntl(int fd, int command, long argument);
+int linux_ioctl(int fd, unsigned long request, void *argument);
+int linux_ioctl_value(int fd, unsigned long request, long argument);
+int linux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+int linux_unshare(int flags);
+int linux_setns(int fd, int type);
+int linux_pipe2(int fds[2], int flags);
+int linux_dup3(int from, int to, int flags);
+int linux_accept4(int fd, int flags);
+int linux_setresuid(uid_t r, uid_t e, uid_t s);
+int linux_setresgid(gid_t r, gid_t e, gid_t s);
+int linux_execvpe(const char *file, char *const argv[], char *const envp[]);
+char **linux_environ(void);
+int linux_wifexited(int status);
+int linux_wexitstatus(int status);
+int linux_wifsignaled(int status);
+int linux_wtermsig(int status);
+int linux_wcoredump(int status);
+dev_t linux_makedev(unsigned major_, unsigned minor_);
+unsigned linux_major(dev_t device);
+unsigned linux_minor(dev_t device);
+size_t linux_cmsg_space(size_t length);
+size_t linux_cmsg_len(size_t length);
+struct cmsghdr *linux_cmsg_firsthdr(struct msghdr *message);
+struct cmsghdr *linux_cmsg_nxthdr(struct msghdr *message, struct cmsghdr *header);
+unsigned char *linux_cmsg_data(struct cmsghdr *header);
 // SIG_DFL and SIG_IGN are casts that Swift does not import.
-static inline int linux_signal_default(int number) { return signal(number, SIG_DFL) == SIG_ERR ? -1 : 0; }
-static inline int linux_signal_ignore(int number) { return signal(number, SIG_IGN) == SIG_ERR ? -1 : 0; }
+int linux_signal_default(int number);
+int linux_signal_ignore(int number);
+// The child closes `first` and all above it.
+int linux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
+// The words for an errno, in `buffer` or in static storage.
+const char *linux_strerror(int number, char *buffer, size_t size);
+
+// Sets IFF_UP on `lo`. -1 and errno on failure.
+int linux_loopback_up(void);
 
 // Calls newer than this libc, by number (the numbers are the same on every architecture).
 enum {
@@ -137,6 +118,10 @@ enum {
     LINUX_SYS_execveat = SYS_execveat,
     LINUX_SYS_ioprio_set = SYS_ioprio_set,
     LINUX_SYS_umount2 = SYS_umount2,
+    LINUX_SYS_bpf = SYS_bpf,
+    LINUX_SYS_memfd_create = SYS_memfd_create,
+    LINUX_SYS_prlimit64 = SYS_prlimit64,
+    LINUX_SYS_setdomainname = SYS_setdomainname,
 };
 
 #endif

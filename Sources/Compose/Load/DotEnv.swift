@@ -185,11 +185,10 @@ private struct DotEnvParser {
         var interpolation = Interpolation { name in outer(name) ?? own[name] ?? nil }
         do {
             return try interpolation.expand(text)
-        } catch .malformed {
+        } catch {
             // A lone dollar in a .env value is a dollar.
-            return text
-        } catch .missing(let name, let message) {
-            throw error("required variable \(name) is missing a value\(message.isEmpty ? "" : ": \(message)")", line: line)
+            if case .malformed = error { return text }
+            throw self.error(error.message(at: "a value"), line: line)
         }
     }
 

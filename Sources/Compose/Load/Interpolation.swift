@@ -13,6 +13,17 @@ public struct Interpolation {
     enum Failure: Error, Equatable {
         case malformed(String)
         case missing(name: String, message: String)
+
+        /// With Compose's texts.
+        func message(at path: String) -> String {
+            switch self {
+            case .malformed(let text):
+                "invalid interpolation format for \(path): \"\(text)\"; you may need to escape any $ with another $"
+            case .missing(let name, let message):
+                "error while interpolating \(path): required variable \(name) is missing a value"
+                    + (message.isEmpty ? "" : ": \(message)")
+            }
+        }
     }
 
     private let lookup: Lookup
@@ -160,14 +171,8 @@ extension Tree {
         case .scalar(let text, let plain):
             do {
                 copy.content = .scalar(try interpolation.expand(text), plain: plain)
-            } catch .malformed(let text) {
-                throw error(
-                    "invalid interpolation format for \(path): \"\(text)\"; "
-                        + "you may need to escape any $ with another $")
-            } catch .missing(let name, let message) {
-                throw error(
-                    "error while interpolating \(path): required variable \(name) is missing a value"
-                        + (message.isEmpty ? "" : ": \(message)"))
+            } catch {
+                throw self.error(error.message(at: path))
             }
         case .sequence(let items):
             var result: [Tree] = []

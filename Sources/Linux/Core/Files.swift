@@ -294,3 +294,27 @@ public enum Files {
         path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
     }
 }
+
+extension FileDescriptor {
+    /// `f_type` of the file system that the file is on, such as 0x9fa0 for proc.
+    public func fileSystemMagic() throws(SystemError) -> Int {
+        var raw = statfs()
+        try systemCall("fstatfs") { fstatfs(rawValue, &raw) }
+        return Int(raw.f_type)
+    }
+
+    /// Makes this directory the working directory of the process.
+    public func changeDirectory() throws(SystemError) {
+        try systemCall("fchdir") { fchdir(rawValue) }
+    }
+}
+
+/// A device number from its halves.
+public func makeDeviceNumber(major: UInt32, minor: UInt32) -> UInt64 {
+    UInt64(linux_makedev(major, minor))
+}
+
+/// The halves of a device number.
+public func splitDeviceNumber(_ number: UInt64) -> (major: UInt32, minor: UInt32) {
+    (linux_major(dev_t(number)), linux_minor(dev_t(number)))
+}

@@ -26,7 +26,7 @@ public struct SystemError: Error, Sendable, CustomStringConvertible {
 /// `strerror`, without its shared buffer.
 public func errnoText(_ number: Int32) -> String {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { buffer in
-        guard let base = buffer.baseAddress, let text = strerror_r(number, base, buffer.count) else {
+        guard let base = buffer.baseAddress, let text = linux_strerror(number, base, buffer.count) else {
             return "errno \(number)"
         }
         return String(cString: text)

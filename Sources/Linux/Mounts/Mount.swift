@@ -159,3 +159,22 @@ public enum Mount {
         try systemCall("umount2", path) { umount2(path, detached ? 2 : 0) }
     }
 }
+
+extension Mount {
+    /// A copy of the mount at `path`, resolved inside `directory` as if that were the root.
+    public static func clone(
+        _ path: String, in directory: FileDescriptor, underRoot: Bool
+    ) throws(SystemError) -> FileDescriptor {
+        let place = try directory.openInRoot(path, 0o10000000 /* O_PATH */)
+        return try clone("", in: place)
+    }
+}
+
+/// `pivot_root(2)`.
+public func pivotRoot(_ newRoot: String, _ putOld: String) throws(SystemError) {
+    try newRoot.withPointer { (newRoot) throws(SystemError) in
+        try putOld.withPointer { (putOld) throws(SystemError) in
+            try rawSystemCall("pivot_root", "", LINUX_SYS_pivot_root, Int(bitPattern: newRoot), Int(bitPattern: putOld))
+        }
+    }
+}

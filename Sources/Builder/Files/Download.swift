@@ -1,0 +1,100 @@
+import AsyncHTTPClient
+import struct Crypto.SHA256
+import Errors
+import Glibc
+import Linux
+import OCI
+
+/// A file from a URL.
+struct Download: Sendable {
+    /// Where it was put.
+    let path: String
+    /// The last part of the URL's path; empty if it has none.
+    let name: String
+    let digest: Digest
+
+    /// Whether a source of ADD is a URL.
+    static func isURL(_ text: String) -> Bool { text.hasPrefix("http://") || text.hasPrefix("https://") }
+
+    /// Whether a source of ADD is a Git repository by Docker's rules.
+    static func isRepository(_ text: String) -> Bool {
+        let address = text.split(separator: "#", maxSplits: 1).first.map(String.init) ?? ""
+        return text.hasPrefix("git@") || text.hasPrefix("git://") || text.hasPrefix("ssh://")
+            || isURL(text) && address.hasSuffix(".git")
+    }
+
+    /// The file name that a URL ends in, without query and fragment.
+    static func name(of url: String) -> String {
+        let path = url.split { $0 == "?" || $0 == "#" }.first ?? ""
+        let components = path.split(separator: "/", omittingEmptySubsequences: false)
+        // http: / "" / host / …
+        guard components.count > 3, let last = components.last else { return "" }
+        return unescaped(String(last))
+    }
+
+    /// Fetches `url` into a new file in `directory`, mode 0600, with the server's time of last change.
+    init(_ url: String, into directory: String) async throws {
+        name = Self.name(of: url)
+        path = "\(directory)/download"
+        var hash = SHA256()
+        do {
+            var request = HTTPClientRequest(url: url)
+            request.headers.add(name: "User-Agent", value: "berth")
+            let response = try await HTTPClient.shared.execute(request, timeout: .hours(1))
+            guard (200..<300).contains(response.status.code) else {
+                throw BerthError.invalidArgument(
+                    "ADD failed: failed to GET \(url) with status \(response.status.code) \(response.status.reasonPhrase)")
+            }
+            let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+            for try await buffer in response.body {
+                try buffer.withUnsafeReadableBytes { bytes in
+                    hash.update(bufferPointer: bytes)
+                    try file.writeAll(bytes)
+                }
+            }
+            let modified = response.headers.first(name: "Last-Modified").flatMap(parseHTTPDate) ?? 0
+            try FileDescriptor.openDirectory(directory)
+                .setTimes("download", accessed: modified * 1_000_000_000, modified: modified * 1_000_000_000)
+        } catch let error as SystemError {
+            throw BerthError("downloading \(url)", error)
+        } catch let error as BerthError {
+            throw error
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw BerthError.unavailable("ADD failed: cannot download \(url): \(error)", cause: error)
+        }
+        digest = Digest(sha256: hash.finalize())
+    }
+
+    private static func unescaped(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) {
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7) in seconds since 1970. Nil if it is none.
+func parseHTTPDate(_ text: String) -> Int64? {
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    let parts = text.split(separator: " ")
+    guard parts.count == 6, let day = Int64(parts[1]), let index = months.firstIndex(of: String(parts[2])),
+        let year = Int64(parts[3])
+    else { return nil }
+    let time = parts[4].split(separator: ":").compactMap { Int64($0) }
+    guard time.count == 3 else { return nil }
+    // Days since 1970-01-01, with years that begin in March so that the leap day comes last.
+    let month = Int64(index + 1)
+    let shifted = month <= 2 ? year - 1 : year
+    let dayOfYear = (153 * ((month + 9) % 12) + 2) / 5 + day - 1
+    let days = 365 * shifted + shifted / 4 - shifted / 100 + shifted / 400 + dayOfYear - 719_468
+    return days * 86400 + time[0] * 3600 + time[1] * 60 + time[2]
+}

@@ -1,0 +1,178 @@
+import Errors
+import Glibc
+import ImageStore
+import Linux
+import OCI
+
+/// A RUN mount whose files are known: enough for the cache key. Nothing is copied or made yet.
+struct PreparedMount: Sendable {
+    let mount: RunMount
+    /// Absolute path in the container.
+    let target: String
+    /// Bind mounts, and cache mounts with `from`: where the files are.
+    let origin: Origin
+    /// Their digest, for bind mounts.
+    let content: Digest?
+
+    func add(to key: inout KeyBuilder) {
+        key.add("mount", mount.kind.rawValue)
+        key.add("target", target)
+        key.add("content", ifPresent: content?.description)
+        key.add("id", ifPresent: mount.kind == .bind ? nil : mount.id)
+        key.add("variable", ifPresent: mount.variable)
+        key.add("readonly", mount.isReadOnly ?? false)
+    }
+}
+
+extension StageBuilder {
+    /// The mounts of a RUN, with variables replaced.
+    func mounts(_ run: Run) async throws -> [PreparedMount] {
+        let expander = expander
+        var prepared: [PreparedMount] = []
+        for text in run.mounts {
+            let mount = try RunMount(text) { (value) throws(SyntaxError) in try expander.word(value) }
+            let origin = try mount.from.map { (name) throws(SyntaxError) in try session.graph.origin(name) } ?? .context
+            var content: Digest?
+            if mount.kind == .bind {
+                let tree = try await session.tree(origin)
+                content = try await blocking { cancellation in
+                    try Self.plan(of: mount, in: tree).digest(cancellation)
+                }
+            }
+            let target = mount.target ?? "/run/secrets/\(mount.id ?? mount.source ?? "")"
+            prepared.append(
+                PreparedMount(
+                    mount: mount, target: Paths.absolute(target, in: state.workingDirectory), origin: origin,
+                    content: content))
+        }
+        return prepared
+    }
+
+    static func plan(of mount: RunMount, in tree: SourceTree) throws -> CopyPlan {
+        let source = RawPath(Paths.clean(mount.source ?? ""))
+        guard let status = try tree.status(of: source) else {
+            throw BerthError.notFound(
+                "failed to mount \(mount.target ?? ""): source \"\(source)\" is not in \(mount.from ?? "the build context")")
+        }
+        return try CopyPlan(path: source, status, in: tree)
+    }
+}
+
+/// What one running step holds.
+struct StepResources: Sendable {
+    let session: BuildSession
+    private var leases: [CacheMounts.Lease] = []
+    private var directories: [String] = []
+
+    init(_ session: BuildSession) { self.session = session }
+
+    mutating func lease(_ mount: RunMount) async throws -> String {
+        let lease = try await session.cacheMounts.acquire(mount)
+        leases.append(lease)
+        return lease.path
+    }
+
+    mutating func makeDirectory(_ name: String) throws -> String {
+        let path = try session.makeTemporary(name)
+        directories.append(path)
+        return path
+    }
+
+    func release() async {
+        for lease in leases { await session.cacheMounts.release(lease) }
+        let directories = directories
+        _ = try? await blocking { _ in for path in directories { try Files.removeTree(path) } }
+    }
+}
+
+extension PreparedMount {
+    /// The mount for the executor, and the `NAME=value` of a secret that goes into the environment.
+    func realize(_ resources: inout StepResources) async throws -> (StepMount?, variable: String?) {
+        switch mount.kind {
+        case .bind: return (try await bind(&resources), nil)
+        case .cache: return (try await cache(&resources), nil)
+        case .tmpfs:
+            return (StepMount(source: .tmpfs(size: mount.size), target: target, isReadOnly: mount.isReadOnly ?? false), nil)
+        case .secret: return try secret(resources.session)
+        case .ssh: return (nil, nil)  // refused when it was parsed
+        }
+    }
+
+    private func secret(_ session: BuildSession) throws -> (StepMount?, variable: String?) {
+        let id = mount.id ?? mount.source ?? RawPath(target).split.name.description
+        guard let value = session.request.secrets[id] else {
+            guard !mount.isRequired else {
+                throw BerthError.invalidArgument("secret \(id): not found; give it to the build with --secret id=\(id),src=FILE")
+            }
+            return (nil, nil)
+        }
+        let variable = mount.variable.map { "\($0)=\(String(decoding: value, as: UTF8.self))" }
+        if variable != nil, mount.target == nil { return (nil, variable) }
+        let file = StepMount.Source.file(
+            content: value, mode: mount.mode ?? 0o400, user: mount.user ?? 0, group: mount.group ?? 0)
+        return (StepMount(source: file, target: target, isReadOnly: true), variable)
+    }
+
+    private func cache(_ resources: inout StepResources) async throws -> StepMount {
+        let path = try await resources.lease(mount)
+        if mount.from != nil {
+            // `from` gives a new cache its first content.
+            let tree = try await resources.session.tree(origin)
+            let mount = mount
+            try await blocking { cancellation in
+                let root = try FileDescriptor.openDirectory(path)
+                guard try root.entries().isEmpty else { return }
+                try RootWriter(root: root, cancellation: cancellation)
+                    .write(try StageBuilder.plan(of: mount, in: tree), to: "", isDirectory: true)
+            }
+        }
+        return StepMount(source: .bind(path: path), target: target, isReadOnly: mount.isReadOnly ?? false)
+    }
+
+    /// Read-only unless asked for; what is written then is dropped after the step.
+    private func bind(_ resources: inout StepResources) async throws -> StepMount {
+        let session = resources.session
+        let tree = try await session.tree(origin)
+        let plan = try await blocking { [mount] _ in try StageBuilder.plan(of: mount, in: tree) }
+        let layers = try await session.layers(of: origin)
+        let isWhole = Paths.clean(mount.source ?? "").isEmpty && !layers.isEmpty
+        let isWritable = mount.isReadOnly == false
+        let isFile = plan.isSingleFile
+
+        if isWhole, !isWritable { return StepMount(source: .layers(layers), target: target, isReadOnly: true) }
+        var path: String?
+        if !isWhole {
+            // Files of the context are there as they are; a part of an overlay has to be copied out,
+            // and so has a file that may be written.
+            let isPlain = layers.isEmpty && tree.ignored.isEmpty && !(isFile && isWritable)
+            path = isPlain ? try tree.hostPath(of: mount.source ?? "") : nil
+            if path == nil { path = try await copy(plan, &resources) }
+        }
+        guard isWritable, !isFile else {
+            return StepMount(source: .bind(path: path ?? ""), target: target, isReadOnly: !isWritable)
+        }
+        let upper = try resources.makeDirectory("upper"), work = try resources.makeDirectory("work")
+        return StepMount(
+            source: .overlay(layers: path.map { [$0] } ?? layers, upper: upper, work: work), target: target,
+            isReadOnly: false)
+    }
+
+    private func copy(_ plan: CopyPlan, _ resources: inout StepResources) async throws -> String {
+        let directory = try resources.makeDirectory("bind")
+        return try await blocking { cancellation in
+            let writer = RootWriter(root: try FileDescriptor.openDirectory(directory), cancellation: cancellation)
+            try writer.write(plan, to: "files", isDirectory: false)
+            return "\(directory)/files"
+        }
+    }
+}
+
+extension SourceTree {
+    /// The path on the host of something in a tree that is a plain directory of the host.
+    func hostPath(of path: String) throws -> String {
+        try describing("finding \(path)") {
+            let file = try root.file(RawPath(Paths.clean(path)))
+            return try FileDescriptor.openDirectory("/proc/self/fd").readLink("\(file.rawValue)")
+        }
+    }
+}

@@ -1,0 +1,38 @@
+/// A name that the command line may use, and what it stands for.
+struct CommandEntry: Sendable {
+    enum Target: Sendable {
+        case command(any Command.Type)
+        case group(CommandGroup)
+    }
+
+    /// The first is the one that help shows.
+    let names: [String]
+    let target: Target
+    var isHidden = false
+
+    init(_ names: String..., runs type: any Command.Type, hidden: Bool = false) {
+        self.names = names
+        target = .command(type)
+        isHidden = hidden
+    }
+
+    init(_ names: String..., opens group: CommandGroup) {
+        self.names = names
+        target = .group(group)
+    }
+
+    var summary: String {
+        switch target {
+        case .command(let type): type.syntax.summary
+        case .group(let group): group.summary
+        }
+    }
+}
+
+/// Commands below one word.
+struct CommandGroup: Sendable {
+    let summary: String
+    let entries: [CommandEntry]
+
+    func entry(named name: String) -> CommandEntry? { entries.first { $0.names.contains(name) } }
+}

@@ -1,0 +1,120 @@
+import Client
+import Errors
+
+/// `berth attach`.
+struct AttachCommand: Command {
+    static let syntax = CommandSyntax(
+        "[OPTIONS] CONTAINER", "Attach local standard input, output, and error streams to a running container",
+        .exactly(1))
+    static let flags: [Flag<AttachCommand>] = [
+        .string(\.detachKeys, "detach-keys", nil, "Override the key sequence for detaching a container"),
+        .bool(\.noStdin, "no-stdin", nil, "Do not attach STDIN"),
+        .bool(\.signalProxy, "sig-proxy", nil, "Proxy all received signals to the process", fallback: "true"),
+    ]
+
+    var detachKeys: String?
+    var noStdin = false
+    var signalProxy: Bool?
+    var arguments: [String] = []
+
+    var signals: [Int32] { SignalProxy.forwarded }
+
+    func run(in session: Session) async throws {
+        let client = session.client
+        let container = try await client.inspectContainer(arguments[0])
+        guard container.state.running else {
+            throw BerthError.conflict("You cannot attach to a stopped container, start it first")
+        }
+        guard !container.state.paused else {
+            throw BerthError.conflict("You cannot attach to a paused container, unpause it first")
+        }
+        guard !container.state.restarting else {
+            throw BerthError.conflict("You cannot attach to a restarting container, wait until it is running")
+        }
+        let isTerminal = container.config.tty
+        let takesInput = !noStdin && container.config.openStdin
+        if isTerminal, takesInput, !Console.input.isTerminal {
+            throw BerthError.invalidArgument("the input device is not a TTY")
+        }
+        let keys = try detachKeys.map { try DetachKeys(parsing: $0) } ?? .standard
+        let wait = try await client.wait(container.id)
+        let stream = try await client.attach(
+            container.id, streams: AttachedStreams(input: takesInput, output: true, error: true), detachKeys: detachKeys)
+        let attachment = ContainerAttachment(
+            client: client, id: container.id, isTerminal: isTerminal,
+            forwardsSignals: (signalProxy ?? true) && !isTerminal)
+        attachment.followSignals(session.signals)
+        try attachment.takeTerminal(forInput: takesInput)
+        await attachment.applySize()
+        let end = try await StreamRelay(
+            stream: stream, isTerminal: isTerminal, forwardsInput: takesInput, detachKeys: keys
+        ).run()
+        Exit.restoreTerminal()
+        if end == .detached {
+            Console.note("read escape sequence")
+            return
+        }
+        throw ExitCode(Int32(truncatingIfNeeded: try await wait.exitCode()))
+    }
+}
+
+/// `berth start`.
+struct StartCommand: Command {
+    static let syntax = CommandSyntax(
+        "[OPTIONS] CONTAINER [CONTAINER...]", "Start one or more stopped containers", .atLeast(1))
+    static let flags: [Flag<StartCommand>] = [
+        .bool(\.attach, "attach", "a", "Attach STDOUT/STDERR and forward signals"),
+        .bool(\.interactive, "interactive", "i", "Attach container's STDIN"),
+        .string(\.detachKeys, "detach-keys", nil, "Override the key sequence for detaching a container"),
+    ]
+
+    var attach = false
+    var interactive = false
+    var detachKeys: String?
+    var arguments: [String] = []
+
+    var signals: [Int32] { attach || interactive ? SignalProxy.forwarded : [] }
+
+    func run(in session: Session) async throws {
+        guard attach || interactive else {
+            try await session.forEach(arguments, failure: "failed to start containers") {
+                try await session.client.startContainer($0)
+            }
+            return
+        }
+        guard arguments.count == 1 else {
+            throw BerthError.invalidArgument("you cannot start and attach multiple containers at once")
+        }
+        try await startAttached(arguments[0], session)
+    }
+
+    private func startAttached(_ name: String, _ session: Session) async throws {
+        let client = session.client
+        let container = try await client.inspectContainer(name)
+        let isTerminal = container.config.tty
+        let takesInput = interactive && container.config.openStdin
+        let keys = try detachKeys.map { try DetachKeys(parsing: $0) } ?? .standard
+        let stream = try await client.attach(
+            container.id, streams: AttachedStreams(input: takesInput, output: true, error: true), detachKeys: detachKeys)
+        let wait = try await client.wait(
+            container.id, condition: container.hostConfig.autoRemove ? .removed : .nextExit)
+        let attachment = ContainerAttachment(
+            client: client, id: container.id, isTerminal: isTerminal, forwardsSignals: !isTerminal)
+        attachment.followSignals(session.signals)
+        try attachment.takeTerminal(forInput: takesInput)
+        let relay = StreamRelay(
+            stream: stream, isTerminal: isTerminal, forwardsInput: takesInput, detachKeys: keys)
+        let running = Task { try await relay.run() }
+        do {
+            try await client.startContainer(container.id, detachKeys: detachKeys)
+        } catch {
+            stream.close()
+            throw error
+        }
+        await attachment.applySize()
+        let end = try await running.value
+        Exit.restoreTerminal()
+        if end == .detached { return }
+        throw ExitCode(Int32(truncatingIfNeeded: try await wait.exitCode()))
+    }
+}

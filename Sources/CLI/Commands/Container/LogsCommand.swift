@@ -1,0 +1,66 @@
+import Client
+import Errors
+
+/// `berth logs`.
+struct LogsCommand: Command {
+    static let syntax = CommandSyntax("[OPTIONS] CONTAINER", "Fetch the logs of a container", .exactly(1))
+    static let flags: [Flag<LogsCommand>] = [
+        .bool(\.details, "details", nil, "Show extra details provided to logs"),
+        .bool(\.follow, "follow", "f", "Follow log output"),
+        .string(
+            \.since, "since", nil,
+            "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"),
+        .string(\.tail, "tail", "n", "Number of lines to show from the end of the logs", fallback: "\"all\""),
+        .bool(\.timestamps, "timestamps", "t", "Show timestamps"),
+        .string(
+            \.until, "until", nil,
+            "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"),
+    ]
+
+    var details = false
+    var follow = false
+    var since: String?
+    var tail: String?
+    var timestamps = false
+    var until: String?
+    var arguments: [String] = []
+
+    func run(in session: Session) async throws {
+        let container = try await session.client.inspectContainer(arguments[0])
+        let body = try await session.client.logs(
+            container.id, follow: follow, since: try since.map { try TimeSpec.parse($0) },
+            until: try until.map { try TimeSpec.parse($0) }, timestamps: timestamps, tail: tail, details: details)
+        if container.config.tty {
+            for try await bytes in body { Console.write(bytes, to: Console.output) }
+        } else {
+            try await Console.copy(StreamFrames(body: body))
+        }
+    }
+}
+
+/// Points in time as users give them.
+enum TimeSpec {
+    /// Seconds since 1970, with nanoseconds behind the point, as the API takes them.
+    /// - Parameter text: that, an RFC 3339 time or date, or a duration before now.
+    static func parse(_ text: String) throws(BerthError) -> String {
+        if Double(text) != nil { return text }
+        if let nanoseconds = try? Parse.duration(text) {
+            return String(Human.now() - nanoseconds / 1_000_000_000)
+        }
+        let padded = padded(text)
+        guard let seconds = Human.seconds(rfc3339: padded) else {
+            throw .invalidArgument("failed to parse value \"\(text)\" as a time: expected RFC 3339, seconds or a duration")
+        }
+        let fraction = padded.split(separator: ".").dropFirst().first?.prefix(while: \.isNumber) ?? ""
+        return fraction.isEmpty ? String(seconds) : "\(seconds).\(fraction)"
+    }
+
+    /// A date without a clock begins at midnight, a clock without seconds at the full minute.
+    private static func padded(_ text: String) -> String {
+        switch text.count {
+        case 10: text + "T00:00:00"
+        case 16: text + ":00"
+        default: text
+        }
+    }
+}

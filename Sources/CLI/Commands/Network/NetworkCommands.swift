@@ -1,0 +1,291 @@
+import Client
+import EngineAPI
+import Errors
+
+/// `berth network create`.
+struct NetworkCreateCommand: Command {
+    static let syntax = CommandSyntax("[OPTIONS] NETWORK", "Create a network", .exactly(1))
+    static let flags: [Flag<NetworkCreateCommand>] = [
+        .bool(\.attachable, "attachable", nil, "Enable manual container attachment"),
+        .list(\.auxiliary, "aux-address", nil, "Auxiliary IPv4 or IPv6 addresses used by Network driver", value: "map"),
+        .string(\.configFrom, "config-from", nil, "The network from which to copy the configuration"),
+        .bool(\.configOnly, "config-only", nil, "Create a configuration only network"),
+        .string(\.driver, "driver", "d", "Driver to manage the Network", fallback: "\"bridge\""),
+        .list(\.gateways, "gateway", nil, "IPv4 or IPv6 Gateway for the master subnet", value: "ipSlice"),
+        .bool(\.ingress, "ingress", nil, "Create swarm routing-mesh network"),
+        .bool(\.isInternal, "internal", nil, "Restrict external access to the network"),
+        .list(\.ranges, "ip-range", nil, "Allocate container ip from a sub-range", value: "ipNetSlice"),
+        .string(\.ipamDriver, "ipam-driver", nil, "IP Address Management Driver", fallback: "\"default\""),
+        .list(\.ipamOptions, "ipam-opt", nil, "Set IPAM driver specific options", value: "map"),
+        .bool(\.ipv4, "ipv4", nil, "Enable or disable IPv4 address assignment", fallback: "true"),
+        .bool(\.ipv6, "ipv6", nil, "Enable or disable IPv6 address assignment"),
+        .list(\.labels, "label", nil, "Set metadata on a network"),
+        .list(\.options, "opt", "o", "Set driver specific options", value: "map"),
+        .string(\.scope, "scope", nil, "Control the network's scope"),
+        .list(\.subnets, "subnet", nil, "Subnet in CIDR format that represents a network segment", value: "ipNetSlice"),
+    ]
+
+    var attachable = false
+    var auxiliary: [String] = []
+    var configFrom: String?
+    var configOnly = false
+    var driver: String?
+    var gateways: [String] = []
+    var ingress = false
+    var isInternal = false
+    var ranges: [String] = []
+    var ipamDriver: String?
+    var ipamOptions: [String] = []
+    var ipv4: Bool?
+    var ipv6: Bool?
+    var labels: [String] = []
+    var options: [String] = []
+    var scope: String?
+    var subnets: [String] = []
+    var arguments: [String] = []
+
+    func run(in session: Session) async throws {
+        let request = NetworkCreateRequest(
+            name: arguments[0], driver: driver ?? "bridge", scope: scope ?? "", enableIPv4: ipv4, enableIPv6: ipv6,
+            ipam: IPAM(
+                driver: ipamDriver ?? "default", options: ipamOptions.isEmpty ? nil : Parse.map(ipamOptions),
+                config: try pools()),
+            internal: isInternal, attachable: attachable, ingress: ingress, configOnly: configOnly,
+            configFrom: configFrom.map { ConfigReference(network: $0) }, options: Parse.map(options),
+            labels: Parse.map(labels))
+        let response = try await session.client.createNetwork(request)
+        if !response.warning.isEmpty { Console.note("WARNING: \(response.warning)") }
+        Console.print(response.id)
+    }
+
+    /// Gateways, ranges and auxiliary addresses go to the subnet that contains them.
+    private func pools() throws -> [IPAMPool] {
+        guard !subnets.isEmpty else {
+            guard gateways.isEmpty, ranges.isEmpty, auxiliary.isEmpty else {
+                throw BerthError.invalidArgument(
+                    "every ip-range, gateway or aux-address must have a corresponding subnet")
+            }
+            return []
+        }
+        var pools = subnets.map { IPAMPool(subnet: $0) }
+        func index(of address: String) throws -> Int {
+            guard let index = pools.firstIndex(where: { AddressPrefix($0.subnet)?.contains(address) ?? false }) else {
+                throw BerthError.invalidArgument("no matching subnet for \(address)")
+            }
+            return index
+        }
+        for gateway in gateways { pools[try index(of: gateway)].gateway = gateway }
+        for range in ranges {
+            pools[try index(of: String(range.prefix { $0 != "/" }))].ipRange = range
+        }
+        for text in auxiliary {
+            let (name, address) = Parse.pair(text)
+            let place = try index(of: address ?? "")
+            pools[place].auxiliaryAddresses = (pools[place].auxiliaryAddresses ?? [:]).merging([name: address ?? ""]) { $1 }
+        }
+        return pools
+    }
+}
+
+/// An address range in CIDR notation.
+struct AddressPrefix {
+    private let bytes: [UInt8]
+    private let length: Int
+
+    init?(_ text: String) {
+        let parts = text.split(separator: "/")
+        guard parts.count == 2, let bytes = Self.bytes(String(parts[0])), let length = Int(parts[1]),
+            (0...bytes.count * 8).contains(length)
+        else { return nil }
+        self.bytes = bytes
+        self.length = length
+    }
+
+    func contains(_ address: String) -> Bool {
+        guard let other = Self.bytes(address), other.count == bytes.count else { return false }
+        return (0..<length).allSatisfy { bit in
+            let mask = UInt8(0x80) >> UInt8(bit % 8)
+            return bytes[bit / 8] & mask == other[bit / 8] & mask
+        }
+    }
+
+    private static func bytes(_ text: String) -> [UInt8]? {
+        guard text.contains(":") else {
+            let parts = text.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+            return parts.count == 4 && !parts.contains(nil) ? parts.compactMap { $0 } : nil
+        }
+        let halves = text.components(separatedByDouble: ":")
+        func groups(_ text: String) -> [UInt8]? {
+            let groups = text.split(separator: ":").map { UInt16($0, radix: 16) }
+            return groups.contains(nil) ? nil : groups.compactMap { $0 }.flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }
+        }
+        guard let head = groups(halves.0), let tail = groups(halves.1 ?? "") else { return nil }
+        let missing = 16 - head.count - tail.count
+        guard missing == 0 || (missing > 0 && halves.1 != nil) else { return nil }
+        return head + [UInt8](repeating: 0, count: missing) + tail
+    }
+}
+
+extension String {
+    /// What stands before and behind the first `::`; nil behind when there is none.
+    fileprivate func components(separatedByDouble separator: Character) -> (String, String?) {
+        guard let range = firstRange(of: "\(separator)\(separator)") else { return (self, nil) }
+        return (String(self[..<range.lowerBound]), String(self[range.upperBound...]))
+    }
+}
+
+/// `berth network ls`.
+struct NetworkListCommand: Command {
+    static let syntax = CommandSyntax("[OPTIONS]", "List networks", .none)
+    static let flags: [Flag<NetworkListCommand>] = [
+        .list(\.filters, "filter", "f", "Provide filter values (e.g. \"driver=bridge\")", value: "filter"),
+        .string(\.format, "format", nil, "Format output using a custom template ('table', 'json' or a Go template)"),
+        .bool(\.noTruncation, "no-trunc", nil, "Do not truncate the output"),
+        .bool(\.quiet, "quiet", "q", "Only display network IDs"),
+    ]
+
+    var filters: [String] = []
+    var format: String?
+    var noTruncation = false
+    var quiet = false
+    var arguments: [String] = []
+
+    func run(in session: Session) async throws {
+        let networks = try await session.client.networks(filters: try FilterSpec.parse(filters))
+            .sorted { $0.name < $1.name }
+        if quiet, format == nil {
+            Console.write(networks.map { (noTruncation ? $0.id : Human.shortID($0.id)) + "\n" }.joined())
+            return
+        }
+        let rows = networks.map(row)
+        let format = try ListFormat(
+            format ?? session.listFormat("networksFormat"), standard: "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}")
+        Console.write(
+            try format.render(
+                rows,
+                headings: .row([
+                    "ID": "NETWORK ID", "Name": "NAME", "Driver": "DRIVER", "Scope": "SCOPE", "IPv4": "IPV4",
+                    "IPv6": "IPV6", "Internal": "INTERNAL", "Labels": "LABELS", "CreatedAt": "CREATED AT",
+                ])))
+    }
+
+    private func row(_ network: NetworkInspect) -> TemplateValue {
+        let labels = network.labels
+        return .row([
+            "CreatedAt": .string(Human.seconds(rfc3339: network.created).map(Human.localTime) ?? network.created),
+            "Driver": .string(network.driver),
+            "ID": .string(noTruncation ? network.id : Human.shortID(network.id)),
+            "IPv4": .string(String(network.enableIPv4)),
+            "IPv6": .string(String(network.enableIPv6)),
+            "Internal": .string(String(network.internal)),
+            "Labels": .string(labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")),
+            "Name": .string(network.name),
+            "Scope": .string(network.scope),
+            "Label": .method { .string(labels[$0.first?.text ?? ""] ?? "") },
+        ])
+    }
+}
+
+/// `berth network inspect`.
+struct NetworkInspectCommand: Command {
+    static let syntax = CommandSyntax(
+        "[OPTIONS] NETWORK [NETWORK...]", "Display detailed information on one or more networks", .atLeast(1))
+    static let flags: [Flag<NetworkInspectCommand>] = [
+        .string(\.options.format, "format", "f", InspectOptions.formatHelp),
+        .bool(\.options.verbose, "verbose", "v", "Verbose output for diagnostics"),
+    ]
+
+    var options = InspectOptions()
+    var arguments: [String] = []
+
+    func run(in session: Session) async throws { try await options.run(arguments, [.network], session) }
+}
+
+/// `berth network rm`.
+struct NetworkRemoveCommand: Command {
+    static let syntax = CommandSyntax("NETWORK [NETWORK...]", "Remove one or more networks", .atLeast(1))
+    static let flags: [Flag<NetworkRemoveCommand>] = [
+        .bool(\.force, "force", "f", "Do not error if the network does not exist")
+    ]
+
+    var force = false
+    var arguments: [String] = []
+
+    func run(in session: Session) async throws {
+        try await session.forEach(arguments) { [force] name in
+            do {
+                try await session.client.removeNetwork(name)
+            } catch let error as BerthError where error.code == .notFound && force {
+            }
+        }
+    }
+}
+
+/// `berth network connect`.
+struct NetworkConnectCommand: Command {
+    static let syntax = CommandSyntax("[OPTIONS] NETWORK CONTAINER", "Connect a container to a network", .exactly(2))
+    static let flags: [Flag<NetworkConnectCommand>] = [
+        .list(\.aliases, "alias", nil, "Add network-scoped alias for the container", value: "strings"),
+        .list(\.driverOptions, "driver-opt", nil, "driver options for the network", value: "strings"),
+        .int(\.gatewayPriority, "gw-priority", nil, "Highest gw-priority provides the default gateway"),
+        .string(\.ip, "ip", nil, "IPv4 address (e.g., \"172.30.100.104\")"),
+        .string(\.ip6, "ip6", nil, "IPv6 address (e.g., \"2001:db8::33\")"),
+        .list(\.links, "link", nil, "Add link to another container"),
+        .list(\.linkLocal, "link-local-ip", nil, "Add a link-local address for the container", value: "strings"),
+    ]
+
+    var aliases: [String] = []
+    var driverOptions: [String] = []
+    var gatewayPriority: Int?
+    var ip: String?
+    var ip6: String?
+    var links: [String] = []
+    var linkLocal: [String] = []
+    var arguments: [String] = []
+
+    func run(in session: Session) async throws {
+        var endpoint = NetworkSpec.endpoint(
+            NetworkSpec.Attachment(
+                name: arguments[0], aliases: aliases, ip: ip, ip6: ip6, driverOptions: Parse.map(driverOptions),
+                linkLocalAddresses: linkLocal, gatewayPriority: gatewayPriority ?? 0))
+        endpoint.links = links.isEmpty ? nil : links
+        try await session.client.connect(arguments[1], to: arguments[0], endpoint)
+    }
+}
+
+/// `berth network disconnect`.
+struct NetworkDisconnectCommand: Command {
+    static let syntax = CommandSyntax("[OPTIONS] NETWORK CONTAINER", "Disconnect a container from a network", .exactly(2))
+    static let flags: [Flag<NetworkDisconnectCommand>] = [
+        .bool(\.force, "force", "f", "Force the container to disconnect from a network")
+    ]
+
+    var force = false
+    var arguments: [String] = []
+
+    func run(in session: Session) async throws {
+        try await session.client.disconnect(arguments[1], from: arguments[0], force: force)
+    }
+}
+
+/// `berth network prune`.
+struct NetworkPruneCommand: Command {
+    static let syntax = CommandSyntax("[OPTIONS]", "Remove all unused networks", .none)
+    static let flags: [Flag<NetworkPruneCommand>] = [
+        .list(\.filters, "filter", nil, "Provide filter values (e.g. \"until=<timestamp>\")", value: "filter"),
+        .bool(\.force, "force", "f", "Do not prompt for confirmation"),
+    ]
+
+    var filters: [String] = []
+    var force = false
+    var arguments: [String] = []
+
+    func run(in session: Session) async throws {
+        guard
+            try force
+                || Confirmation.ask("WARNING! This will remove all custom networks not used by at least one container.")
+        else { return }
+        let report = try await session.client.pruneNetworks(filters: try FilterSpec.parse(filters))
+        PruneReport.tell("Deleted Networks:", report.networksDeleted)
+    }
+}

@@ -1,0 +1,53 @@
+import Client
+import Errors
+import FoundationEssentials
+
+/// Flags before the command's name.
+struct GlobalOptions: Sendable {
+    var host: String?
+    var context: String?
+    var configFolder: String?
+    var debug = false
+    var logLevel: String?
+    var printsVersion = false
+
+    static let flags: [Flag<GlobalOptions>] = [
+        .string(\.host, "host", "H", "Daemon socket to connect to"),
+        .string(
+            \.context, "context", "c", "Accepted for the sake of scripts; there is only the context \"default\""),
+        .string(\.configFolder, "config", nil, "Location of client config files", fallback: "\"~/.docker\""),
+        .bool(\.debug, "debug", "D", "Enable debug mode"),
+        .string(
+            \.logLevel, "log-level", "l", "Set the logging level (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")",
+            fallback: "\"info\""),
+        .bool(\.printsVersion, "version", "v", "Print version information and quit"),
+    ]
+}
+
+/// What a command may use: the daemon, the environment, the signals that it asked for.
+struct Session: Sendable {
+    let client: EngineClient
+    let environment: [String: String]
+    let configFolder: String
+    /// As the user typed it: `berth container ls`, for messages that name the command.
+    let path: String
+    let signals: SignalStream
+    let debug: Bool
+
+    init(
+        _ options: GlobalOptions, environment: [String: String], path: String, signals: SignalStream
+    ) throws {
+        if let context = options.context ?? environment["DOCKER_CONTEXT"], context != "default", !context.isEmpty {
+            throw BerthError.notFound("context \"\(context)\": context not found; use -H or BERTH_HOST to choose a daemon")
+        }
+        let host = try EngineHost.choose(flag: options.host, environment: environment)
+        let launcher = DaemonLauncher(for: host, environment: environment) { Console.note($0) }
+        client = EngineClient(host: host, launcher: launcher)
+        self.environment = environment
+        configFolder =
+            options.configFolder ?? environment["DOCKER_CONFIG"] ?? (environment["HOME"] ?? "/root") + "/.docker"
+        self.path = path
+        self.signals = signals
+        debug = options.debug
+    }
+}

@@ -1,0 +1,17 @@
+/// The version of this command.
+enum BerthVersion {
+    static let version = "0.1.0"
+    static let build = "source"
+    static let apiVersion = "1.51"
+
+    /// In Go's words, as image platforms have it.
+    static var architecture: String {
+        #if arch(arm64)
+            "arm64"
+        #elseif arch(x86_64)
+            "amd64"
+        #else
+            "unknown"
+        #endif
+    }
+}

@@ -1,0 +1,150 @@
+"""A berthd of the tests' own: own data, own socket, own bridge and addresses."""
+
+import ipaddress
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from .cli import Cli, eventually
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BINARIES = Path(os.environ.get("BERTH_BIN", REPOSITORY / "bin"))
+
+
+class Daemon:
+    def __init__(self):
+        # Short, since the paths of Unix sockets may have 107 bytes.
+        self.root = Path(tempfile.mkdtemp(prefix="berth-e2e-", dir="/tmp"))
+        self.socket = self.root / "berth.sock"
+        self.log = self.root / "berthd.log"
+        self.bridge = f"bt{os.getpid() % 1_000_000}"
+        self.network = free_network()
+        self.gateway = str(next(self.network.hosts()))
+        self.process: subprocess.Popen | None = None
+        self.tables: set[str] = set()
+
+    @property
+    def host(self) -> str:
+        return f"unix://{self.socket}"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        # HOME of its own: a user's ~/.docker must not decide what the tests see.
+        return {**keep, "HOME": str(self.root), "BERTH_HOST": self.host, "DOCKER_HOST": self.host, **more}
+
+    def client(self, program: str | Path, **env: str) -> Cli:
+        return Cli(str(program), self.environment(**env))
+
+    @property
+    def berth(self) -> Cli:
+        return self.client(BINARIES / "berth")
+
+    def flags(self) -> list[str]:
+        pools = [str(subnet) for subnet in self.network.subnets(new_prefix=17)]
+        return [
+            f"--data-root={self.root}/data",
+            f"--exec-root={self.root}/run",
+            f"--pidfile={self.root}/berthd.pid",
+            f"--bridge={self.bridge}",
+            f"--bip={self.gateway}/24",
+            f"--default-address-pool=base={pools[1]},size=24",
+            f"--host={self.host}",
+        ]
+
+    def start(self) -> None:
+        before = nft_tables()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [BINARIES / "berthd", *self.flags()],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
+            )
+        eventually(self.answers, timeout=20, what="the daemon answers on its socket")
+        self.tables |= nft_tables() - before
+
+    def answers(self) -> bool:
+        assert self.process.poll() is None, f"berthd ended with {self.process.returncode}:\n{self.tail()}"
+        try:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(5)
+                client.connect(str(self.socket))
+                client.sendall(b"GET /_ping HTTP/1.1\r\nHost: berth\r\nConnection: close\r\n\r\n")
+                return client.recv(64).startswith(b"HTTP/1.1 200")
+        except OSError:
+            return False
+
+    def tail(self, lines: int = 40) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def end(self, sig: int = signal.SIGTERM, timeout: float = 20) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(sig)
+            self.process.wait(timeout)
+
+    def kill(self) -> None:
+        self.end(signal.SIGKILL)
+
+    def remove(self) -> None:
+        """What no daemon removes for itself: its bridge, its table, its folder."""
+        subprocess.run(["ip", "link", "delete", self.bridge], stderr=subprocess.DEVNULL)
+        for table in self.tables & nft_tables():
+            subprocess.run(["nft", "delete", "table", *table.split()], check=True)
+        shutil.rmtree(self.root)
+
+    # What the host shows of this daemon.
+
+    def mounts(self) -> set[str]:
+        return {line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(self.root) in line}
+
+    def shims(self) -> set[str]:
+        return {f"{pid} {command}" for pid, command in processes() if "berth-shim" in command and str(self.root) in command}
+
+    def rules(self) -> set[str]:
+        listed = (nft("-s", "list", "table", *table.split()) for table in sorted(self.tables))
+        # One element a line, so that a difference names it.
+        return {line.strip() for text in listed for line in re.split(r"[\n,]", text) if line.strip()}
+
+    def links(self) -> set[str]:
+        shown = json.loads(subprocess.check_output(["ip", "-json", "-details", "link"]))
+        kinds = {link["ifname"]: link.get("linkinfo", {}).get("info_kind") for link in shown}
+        return {name for name, kind in kinds.items() if kind in ("veth", "bridge")}
+
+    def cgroups(self) -> set[str]:
+        root = Path("/sys/fs/cgroup")
+        return {str(path) for path in root.rglob("*") if path.is_dir() and "berth" in str(path.relative_to(root))}
+
+
+def processes():
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                yield int(folder.name), (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+
+
+def nft(*args: str) -> str:
+    return subprocess.run(["nft", *args], check=True, capture_output=True, text=True).stdout
+
+
+def nft_tables() -> set[str]:
+    """`family name` of each table."""
+    return {line.removeprefix("table ").strip() for line in nft("list", "tables").splitlines()}
+
+
+def free_network() -> ipaddress.IPv4Network:
+    """A /16 that no route of this host touches."""
+    routes = json.loads(subprocess.check_output(["ip", "-json", "-4", "route", "show", "table", "all"]))
+    used = [ipaddress.ip_network(route["dst"], strict=False) for route in routes if route["dst"] != "default"]
+    start = os.getpid() % 50
+    for offset in range(50):
+        network = ipaddress.ip_network(f"10.{200 + (start + offset) % 50}.0.0/16")
+        if not any(network.overlaps(other) for other in used):
+            return network
+    raise RuntimeError("no free /16 between 10.200.0.0 and 10.249.0.0")

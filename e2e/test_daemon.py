@@ -1,0 +1,132 @@
+"""The daemon may die at any moment; containers do not notice."""
+
+import json
+import time
+
+import pytest
+
+from harness.cli import eventually
+from harness.net import free_port, page
+
+COUNTER = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done"
+
+
+def state(berth, name: str) -> dict:
+    return json.loads(berth("inspect", name).out)[0]["State"]
+
+
+@pytest.fixture
+def restarted(daemon):
+    """The daemon is killed, `while_away` runs, a new daemon starts."""
+
+    def restarted(while_away=lambda: None) -> None:
+        daemon.kill()
+        while_away()
+        daemon.start()
+
+    return restarted
+
+
+def test_a_container_goes_on(berth, name, restarted):
+    berth("run", "-d", "--name", name, "busybox", "sh", "-c", COUNTER)
+    eventually(lambda: berth("logs", name).lines)
+    pid = state(berth, name)["Pid"]
+    restarted(lambda: time.sleep(1))
+    assert state(berth, name)["Pid"] == pid and state(berth, name)["Running"]
+    lines = berth("logs", name).lines
+    assert len(lines) > 8 and lines == [str(i + 1) for i in range(len(lines))]
+
+
+def test_ports_and_names_work_without_a_daemon(berth, name, daemon):
+    port = free_port()
+    berth("network", "create", f"{name}-net")
+    berth("run", "-d", "--name", name, "--network", f"{name}-net", "-p", f"{port}:80", "busybox", "sh", "-c", f"httpd -p 80 -h /www; while :; do nslookup {name} > /www/dns; sleep 0.2; done")
+    page("localhost", port)
+    daemon.kill()
+    try:
+        for host in ("127.0.0.1", "[::1]", "localhost"):
+            assert page(host, port) == "hello from busybox\n"
+        time.sleep(1)
+    finally:
+        daemon.start()
+    page("localhost", port)
+    assert "Address" in berth("exec", name, "cat", "/www/dns").out
+    assert "127.0.0.11" in berth("exec", name, "cat", "/www/dns").out
+    berth("rm", "-f", name)
+
+
+def test_the_exit_code_is_kept(berth, name, restarted):
+    berth("run", "-d", "--name", name, "busybox", "sh", "-c", "sleep 0.5; exit 23")
+    restarted(lambda: time.sleep(1))
+    assert state(berth, name)["ExitCode"] == 23 and state(berth, name)["Status"] == "exited"
+    assert berth("wait", name).out == "23\n"
+
+
+def test_everything_still_works_on_it(berth, name, restarted):
+    berth("run", "-d", "--name", name, "busybox", "sh", "-c", "trap 'exit 4' TERM; while :; do sleep 0.1; done")
+    restarted()
+    assert berth("exec", name, "echo", "here").out == "here\n"
+    berth("stop", name)
+    assert state(berth, name)["ExitCode"] == 4
+    berth("start", name)
+    assert state(berth, name)["Running"]
+
+
+def test_restart_policy_goes_on_after_a_new_daemon(berth, name, restarted):
+    berth("run", "-d", "--name", name, "--restart", "always", "busybox", "sh", "-c", "echo life; sleep 0.3")
+    restarted(lambda: time.sleep(1))
+    lives = len(berth("logs", name).lines)
+    eventually(lambda: len(berth("logs", name).lines) > lives)
+
+
+def test_records_survive(berth, name, restarted):
+    berth("network", "create", f"{name}-net")
+    berth("volume", "create", f"{name}-vol")
+    berth("tag", "busybox", f"{name}:1")
+    berth("create", "--name", name, "busybox", "true")
+    restarted()
+    assert f"{name}-net" in berth("network", "ls", "--format", "{{.Name}}").lines
+    assert f"{name}-vol" in berth("volume", "ls", "-q").lines
+    assert berth("images", "-q", f"{name}:1").out
+    assert state(berth, name)["Status"] == "created"
+    berth("rmi", f"{name}:1")
+
+
+def test_a_terminal_can_be_had_again(berth, name, restarted):
+    berth("run", "-d", "-it", "--name", name, "busybox", "sh")
+    restarted()
+    with berth.terminal("attach", name) as terminal:
+        terminal.send("echo $((40+2)); exit 5\n")
+        terminal.expect("42\r\n")
+        terminal.wait()
+    eventually(lambda: state(berth, name)["ExitCode"] == 5)
+
+
+def test_killed_in_the_middle_of_a_run(berth, daemon, name):
+    """Whatever moment the daemon dies at, a new one comes up and every container can be removed."""
+    for delay in (0.005, 0.02, 0.05):
+        run = berth.start("run", "-d", "--name", f"{name}-{delay}", "busybox", "sleep", "60")
+        time.sleep(delay)
+        daemon.kill()
+        daemon.start()
+        run.wait(15)
+        run.stdout.close()
+    berth("ps", "-a")
+
+
+def test_graceful_end_leaves_containers(berth, daemon, name):
+    berth("run", "-d", "--name", name, "busybox", "sleep", "60")
+    pid = state(berth, name)["Pid"]
+    daemon.end()
+    daemon.start()
+    assert state(berth, name)["Pid"] == pid
+
+
+def test_a_second_daemon_on_the_same_data_is_refused(daemon):
+    import subprocess
+
+    from harness.daemon import BINARIES
+
+    done = subprocess.run([BINARIES / "berthd", *daemon.flags()], capture_output=True, text=True, timeout=20)
+    assert done.returncode != 0 and done.stderr.strip()
+    assert daemon.answers()
