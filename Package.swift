@@ -42,13 +42,10 @@ extension Target.Dependency {
     static let collections = product(name: "Collections", package: "swift-collections")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
-    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let logging = product(name: "Logging", package: "swift-log")
     static let nio = product(name: "NIOCore", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
-    static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
-    static let nioHTTPTypesHTTP1 = product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let yams = product(name: "Yams", package: "Yams")
 }
@@ -67,9 +64,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -102,17 +97,14 @@ let package = Package(
         // Policy.
         library("Builder", ["ImageStore", "Archive", "Linux", "OCI", "Errors", .crypto, .grdb, .logging, .asyncHTTP, .collections]),
         library("Engine", [
-            "Builder", "Network", "ImageStore", "ShimProtocol", "Archive", "Linux", "OCI", "EngineAPI", "Errors",
+            "Builder", "ContainerRuntime", "Network", "ImageStore", "ShimProtocol", "Archive", "Linux", "OCI", "EngineAPI", "Errors",
             .grdb, .logging, .nio, .nioPosix, .collections,
         ]),
 
         // Edges.
-        library("Server", [
-            "Engine", "Linux", "EngineAPI", "Errors",
-            .hummingbird, .logging, .nio, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioHTTPTypesHTTP1,
-        ]),
+        library("Server", ["Linux", "EngineAPI", "Errors", .logging, .nio, .nioPosix, .nioHTTP1]),
         library("Client", ["EngineAPI", "Linux", "Errors", .nio, .nioPosix, .nioHTTP1]),
-        library("Compose", ["Client", "EngineAPI", "Errors", .yams, .collections, .crypto]),
+        library("Compose", ["Client", "Archive", "Linux", "EngineAPI", "Errors", .yams, .collections, .crypto]),
         library("CLI", ["Compose", "Client", "Archive", "Linux", "EngineAPI", "Errors", .arguments]),
 
         // Programs.
@@ -123,6 +115,7 @@ let package = Package(
 
         // Unit tests, beside each target.
         tests("OCI"),
+        tests("EngineAPI", ["Errors"]),
         tests("ShimProtocol"),
         tests("DNS"),
         tests("Linux"),
@@ -131,6 +124,7 @@ let package = Package(
         tests("Network"),
         tests("Builder", ["OCI"]),
         tests("Engine", ["EngineAPI"]),
+        tests("Server", ["EngineAPI", "Errors", "Linux", .logging, .nioHTTP1, .nioPosix]),
         tests("Compose"),
         tests("CLI"),
     ],

@@ -4,12 +4,13 @@ import contextlib
 import os
 import shutil
 import uuid
+from pathlib import Path
 
 import docker as docker_sdk
 import pytest
 
 from harness.cli import Cli, eventually
-from harness.daemon import BINARIES, Daemon
+from harness.daemon import BINARIES, Daemon, nft_tables
 from harness.images import busybox_tar
 from harness.peer import Peer
 
@@ -25,17 +26,19 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def daemon():
     daemon = Daemon()
-    before = daemon.links(), daemon.cgroups()
+    links = daemon.links()
     daemon.start()
     yield daemon
     daemon.end()
-    left = {
-        "mounts": daemon.mounts(),
-        "processes": daemon.shims(),
-        "links": daemon.links() - before[0] - {daemon.bridge},
-    }
     log = daemon.tail()
     daemon.remove()
+    left = {
+        "mounts": daemon.mounts(),
+        "shims": daemon.shims(),
+        "links": daemon.links() - links,
+        "tables": daemon.tables & nft_tables(),
+        "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{daemon.bridge}")},
+    }
     assert not any(left.values()), f"left behind at the end: {left}\n{log}"
 
 

@@ -16,7 +16,7 @@ export PATH="$PWD/bin:$PATH"
 export BERTH_HOST="unix://$run/berth.sock"
 # With these the first command that finds no daemon starts one.
 export BERTH_DAEMON_FLAGS="--data-root=$data --exec-root=$run --pidfile=$run/berthd.pid --bridge=$bridge \
---bip=$subnet.0.1/24 --default-address-pool=base=$subnet.128.0/17,size=24"
+--bip=$subnet.0.1/24 --default-address-pool=base=$subnet.128.0/17,size=24 --cgroup-parent=/berth-demo"
 
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
 die() { printf '%s\n' "$*" >&2; exit 1; }
@@ -40,6 +40,7 @@ daemon_pid() {
     pid=$(cat "$run/berthd.pid" 2>/dev/null) && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = berthd ] && echo "$pid"
 }
 
+# Containers stay up over this.
 stop_daemon() {
     local pid
     pid=$(daemon_pid) || return 0
@@ -47,35 +48,25 @@ stop_daemon() {
     while [ -e "/proc/$pid/exe" ]; do sleep 0.1; done
 }
 
-# What the kernel had before us, so that `clean` can put it back.
-remember_host() {
-    [ -e "$data/host" ] && return
-    mkdir -p "$data/host"
-    nft list tables >"$data/host/tables"
-    local key
-    for key in net.ipv4.ip_forward net.ipv4.conf.all.route_localnet net.ipv6.conf.all.forwarding; do
-        [ -e "/proc/sys/${key//./\/}" ] && cp "/proc/sys/${key//./\/}" "$data/host/$key"
-    done
-}
-
 start_daemon() {
     local pid bundle
     bundle=$(ca_bundle)
     [ -z "$bundle" ] || BERTH_DAEMON_FLAGS+=" --ca-bundle=$bundle"
-    # A daemon of an older build makes way; containers stay up over that.
+    # A daemon of an older build makes way.
     if pid=$(daemon_pid) && [ "$(readlink "/proc/$pid/exe")" != "$PWD/bin/berthd" ]; then
         say "restarting the daemon, since Berth was rebuilt"
         stop_daemon
     fi
-    remember_host
     berth version >/dev/null
 }
 
 make_base() {
     berth image inspect "$base" >/dev/null 2>&1 && return
     say "making the base image $base from Debian's mirror (about half a minute)"
-    berth image bootstrap --include=python3,python3-pip,python-is-python3 --tag debian:bookworm-python
-    berth build --tag "$base" examples/python-base
+    # docs/bootstrap.md says why these variables.
+    berth image bootstrap --include=python3,python3-pip,python-is-python3 --cmd=python \
+        --env=PIP_BREAK_SYSTEM_PACKAGES=1 --env=PIP_ROOT_USER_ACTION=ignore --env=PIP_NO_CACHE_DIR=1 \
+        --env=PYTHONUNBUFFERED=1 --tag="$base"
 }
 
 # wait_for PORT NAME
@@ -133,32 +124,18 @@ TEXT
 
 clean() {
     [ -e "$data" ] || [ -e "$run" ] || { echo "no demo here"; exit 0; }
+    [ -x bin/berthd ] || die "bin/berthd has to undo what it did: make build first"
     local containers
-    if [ -x bin/berthd ]; then
-        compose down --timeout 2
-        # Whatever else was started on the demo's daemon.
-        containers=$(berth ps -aq)
-        # shellcheck disable=SC2086  # a list of ids
-        [ -z "$containers" ] || berth rm -f $containers >/dev/null
-        berth network ls -q --filter type=custom | xargs -r "$PWD/bin/berth" network rm >/dev/null
-    fi
+    compose down --timeout 2
+    # Whatever else was started on the demo's daemon.
+    containers=$(berth ps -aq)
+    # shellcheck disable=SC2086  # a list of ids
+    [ -z "$containers" ] || berth rm -f $containers >/dev/null
     stop_daemon
-    restore_host
+    # shellcheck disable=SC2086  # a list of flags
+    berthd $BERTH_DAEMON_FLAGS --tear-down
     rm -rf "$data" "$run"
     check_gone
-}
-
-restore_host() {
-    [ -e "$data/host" ] || return 0
-    ip link delete "$bridge" 2>/dev/null || true
-    local table key
-    while read -r _ table; do
-        # shellcheck disable=SC2086  # family and name
-        nft delete table $table
-    done < <(nft list tables | grep berth | grep -vxFf "$data/host/tables")
-    for key in "$data"/host/net.*; do
-        if [ -e "$key" ]; then cat "$key" >"/proc/sys/$(basename "$key" | tr . /)"; fi
-    done
 }
 
 # Says what is left, or that nothing is.
@@ -168,7 +145,8 @@ check_gone() {
         grep -e "$data" -e "$run" /proc/self/mountinfo || true
         ip -brief link | grep -F "$bridge" || true
         pgrep -af "$run" || true
-        find /sys/fs/cgroup -type d -path '*berth-demo*' || true
+        find /sys/fs/cgroup -type d -path '*/berth-demo*' || true
+        nft list tables | grep -w "$bridge" || true
     )
     [ -z "$left" ] || die "left behind:
 $left"

@@ -15,6 +15,7 @@ public struct Builder: Sendable {
     let executor: any Executor
     let cache: StepCache
     let cacheMounts: CacheMounts
+    let layersInUse = LayersInUse()
     let temporaryDirectory: String
     let logger: Logger
 
@@ -33,6 +34,9 @@ public struct Builder: Sendable {
         self.logger = logger
         cache = try StepCache(database)
         cacheMounts = CacheMounts(directory: cacheMountDirectory, cache: cache)
+        // A copy, so that the store does not keep the builder.
+        let cache = cache, layersInUse = layersInUse
+        store.registerUses { Uses(layers: try cache.layers().union(layersInUse.all)) }
         try describing("preparing the builder's temporary directory") {
             try Files.makeDirectories(temporaryDirectory, mode: 0o700)
             for name in try FileDescriptor.openDirectory(temporaryDirectory).entries() where name.hasPrefix("build-") {
@@ -87,10 +91,10 @@ public struct Builder: Sendable {
 
         let session = BuildSession(
             store: store, executor: executor, cache: cache, cacheMounts: cacheMounts, request: request, graph: graph,
-            globals: globals, context: context.tree, progress: progress, temporary: temporary)
+            globals: globals, context: context.tree, progress: progress, temporary: temporary,
+            hold: LayerHold(layersInUse))
         do {
-            let state = try await solve(session)
-            let image = try await makeImage(state, tags: request.tags)
+            let image = try await makeImage(try await solve(session), tags: request.tags)
             await session.close()
             return image
         } catch {
@@ -105,18 +109,29 @@ public struct Builder: Sendable {
             for index in session.graph.needed {
                 group.addTask { _ = try await session.stage(index) }
             }
-            // The first error is the one that tells; it cancels the other stages.
-            try await group.waitForAll()
+            // The first error is the one that tells: thrown from here it cancels the other stages.
+            // (`waitForAll` would let them run to their ends.)
+            for try await _ in group {}
         }
         return try await session.stage(session.graph.target)
     }
 
     private func makeImage(_ state: StageState, tags: [Reference]) async throws -> Image {
+        if let image = state.unchanged { return try await tag(image, tags) }
         let config = ImageConfig(
             created: state.history.last?.created ?? timestamp(), author: state.author, platform: state.platform,
             config: state.config, rootfs: ImageConfig.RootFS(diffIDs: state.diffIDs), history: state.history)
         let store = store
         return try await blocking { _ in try store.createImage(config: config, references: tags) }
+    }
+
+    /// A Dockerfile that only says FROM gives the very image.
+    private func tag(_ image: Image, _ tags: [Reference]) async throws -> Image {
+        let store = store
+        return try await blocking { _ in
+            for tag in tags { try store.tag(image, as: tag) }
+            return try store.image(id: image.id)
+        }
     }
 
     /// `--build-arg` values that no ARG takes.

@@ -16,6 +16,7 @@ enum Commands {
             CommandEntry("version", runs: VersionCommand.self),
             CommandEntry("info", runs: InfoCommand.self),
 
+            CommandEntry("compose", composes: ComposeCommands.group),
             CommandEntry("container", opens: container),
             CommandEntry("image", opens: image),
             CommandEntry("network", opens: network),

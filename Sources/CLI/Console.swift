@@ -22,8 +22,11 @@ enum Console {
         }
     }
 
-    /// Columns of the terminal behind stdout; nil when it is none.
-    static var width: Int? { Terminal.size(output).map { Int($0.columns) } }
+    /// Lines of the terminal behind stdout or stderr; nil when there is none.
+    static var height: Int? { (Terminal.size(output) ?? Terminal.size(error)).map { Int($0.rows) } }
+
+    /// Columns of the terminal behind stdout or stderr; nil when there is none.
+    static var width: Int? { (Terminal.size(output) ?? Terminal.size(error)).map { Int($0.columns) } }
 }
 
 /// Leaves the process, with the terminal as it was found.

@@ -40,11 +40,16 @@ enum Invocation {
         self = try Self.resolve(&rest, in: Commands.root, path: "berth", options)
     }
 
+    /// - Parameter project: what stood before a command of Compose's.
     private static func resolve(
-        _ rest: inout ArraySlice<String>, in group: CommandGroup, path: String, _ options: GlobalOptions
+        _ rest: inout ArraySlice<String>, in group: CommandGroup, path: String, _ options: GlobalOptions,
+        project: ComposeOptions? = nil
     ) throws -> Invocation {
         guard let word = rest.first, word != "--help", word != "-h" else {
-            return .text(Help.text(of: group, path: path, usage: "COMMAND"))
+            return .text(
+                Help.text(
+                    of: group, path: path, usage: project == nil ? "COMMAND" : "[OPTIONS] COMMAND",
+                    options: project == nil ? "" : Help.options(ComposeOptions.flags)))
         }
         guard let entry = group.entry(named: word) else {
             if word.hasPrefix("-") {
@@ -59,8 +64,34 @@ enum Invocation {
         let path = "\(path) \(word)"
         switch entry.target {
         case .group(let inner): return try resolve(&rest, in: inner, path: path, options)
-        case .command(let type): return try parse(type, Array(rest), path: path, options)
+        case .compose(let inner): return try compose(&rest, in: inner, path: path, options)
+        case .command(let type):
+            let invocation = try parse(type, Array(rest), path: path, options)
+            guard let project, case .command(var member as any ComposeMember, _, _) = invocation else {
+                return invocation
+            }
+            member.project = project
+            return .command(member, options, path: path)
         }
+    }
+
+    private static func compose(
+        _ rest: inout ArraySlice<String>, in group: CommandGroup, path: String, _ options: GlobalOptions
+    ) throws -> Invocation {
+        var project = ComposeOptions()
+        let outcome: FlagParser<ComposeOptions>.Outcome
+        do {
+            outcome = try FlagParser(ComposeOptions.flags, interspersed: false).parse(Array(rest), into: &project)
+        } catch let error as UsageError {
+            throw CommandLineFailure(
+                text: "\(error.message)\n\nUsage:  \(path) [OPTIONS] COMMAND\n\nRun '\(path) --help' for more information",
+                code: 16)
+        }
+        if project.printsVersion {
+            return .text("Berth Compose version v\(BerthVersion.version)\n")
+        }
+        rest = outcome.wantsHelp ? [] : outcome.arguments[...]
+        return try resolve(&rest, in: group, path: path, options, project: project)
     }
 
     private static func parse<Root: Command>(

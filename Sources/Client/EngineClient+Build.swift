@@ -1,58 +1,60 @@
 import EngineAPI
 import FoundationEssentials
 
-/// What `POST /build` is asked to do.
-public struct BuildOptions: Sendable {
-    /// The Dockerfile's path in the context.
-    public var dockerfile: String?
-    public var tags: [String] = []
-    /// Values without `=` in the command line come from the environment; nil unsets.
-    public var arguments: [String: String?] = [:]
-    public var target: String?
-    public var labels: [String: String] = [:]
-    public var noCache = false
-    /// Ask registries for newer versions of the base images.
-    public var pull = false
-    public var quiet = false
-    public var networkMode: String?
-    public var extraHosts: [String] = []
-    public var platform: String?
-    /// An URL or git repository instead of a context in the body.
-    public var remote: String?
-    public var shmSize: Int64?
-    public var memory: Int64?
-    public var cacheFrom: [String] = []
-    /// Give the steps the host's bundle of certificate authorities (Berth's own).
-    public var caBundle = false
-    /// Credentials by registry host, for base images.
-    public var credentials: [String: AuthConfig] = [:]
+extension EngineClient {
+    /// What `POST /build` is asked to do.
+    public struct BuildOptions: Sendable {
+        /// The Dockerfile's path in the context.
+        public var dockerfile: String?
+        public var tags: [String] = []
+        /// Values without `=` in the command line come from the environment; nil unsets.
+        public var arguments: [String: String?] = [:]
+        public var target: String?
+        public var labels: [String: String] = [:]
+        public var noCache = false
+        /// Ask registries for newer versions of the base images.
+        public var pull = false
+        public var quiet = false
+        public var networkMode: String?
+        public var extraHosts: [String] = []
+        public var platform: String?
+        /// An URL or git repository instead of a context in the body.
+        public var remote: String?
+        public var shmSize: Int64?
+        public var memory: Int64?
+        public var cacheFrom: [String] = []
+        /// Give the steps the host's bundle of certificate authorities (Berth's own).
+        public var caBundle = false
+        /// Credentials by registry host, for base images.
+        public var credentials: [String: AuthConfig] = [:]
 
-    public init() {}
+        public init() {}
 
-    func query() throws -> Query {
-        var query = Query()
-        query.add("dockerfile", dockerfile)
-        query.add(contentsOf: "t", tags)
-        if !arguments.isEmpty { query.add("buildargs", try Self.json(arguments)) }
-        query.add("target", target)
-        if !labels.isEmpty { query.add("labels", try Self.json(labels)) }
-        query.add("nocache", noCache)
-        query.add("pull", pull)
-        query.add("q", quiet)
-        query.add("networkmode", networkMode)
-        query.add(contentsOf: "extrahosts", extraHosts)
-        query.add("platform", platform)
-        query.add("remote", remote)
-        query.add("shmsize", shmSize.map { String($0) })
-        query.add("memory", memory.map { String($0) })
-        if !cacheFrom.isEmpty { query.add("cachefrom", try Self.json(cacheFrom)) }
-        query.add("cabundle", caBundle)
-        query.add("rm", true)
-        return query
-    }
+        func query() throws -> Query {
+            var query = Query()
+            query.add("dockerfile", dockerfile)
+            query.add(contentsOf: "t", tags)
+            if !arguments.isEmpty { query.add("buildargs", try Self.json(arguments)) }
+            query.add("target", target)
+            if !labels.isEmpty { query.add("labels", try Self.json(labels)) }
+            query.add("nocache", noCache)
+            query.add("pull", pull)
+            query.add("q", quiet)
+            query.add("networkmode", networkMode)
+            query.add(contentsOf: "extrahosts", extraHosts)
+            query.add("platform", platform)
+            query.add("remote", remote)
+            query.add("shmsize", shmSize.map { String($0) })
+            query.add("memory", memory.map { String($0) })
+            if !cacheFrom.isEmpty { query.add("cachefrom", try Self.json(cacheFrom)) }
+            query.add("cabundle", caBundle)
+            query.add("rm", true)
+            return query
+        }
 
-    private static func json(_ value: some Encodable) throws -> String {
-        String(decoding: try JSONEncoder().encode(value), as: UTF8.self)
+        private static func json(_ value: some Encodable) throws -> String {
+            String(decoding: try JSONEncoder().encode(value), as: UTF8.self)
+        }
     }
 }
 

@@ -119,7 +119,8 @@ extension IPAddress: LosslessStringConvertible {
                 groups.append(UInt16(value >> 16))
                 groups.append(UInt16(value & 0xffff))
             } else {
-                guard (1...4).contains(part.count), part.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }),
+                guard (1...4).contains(part.count),
+                    part.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }),
                     let group = UInt16(String(decoding: part, as: UTF8.self), radix: 16)
                 else { return nil }
                 groups.append(group)

@@ -49,6 +49,8 @@ public struct BuildOptions: QueryOptions {
     public var session: String?
     /// Berth's own: make the host's CA certificates known to the steps.
     public var caBundle: Bool
+    /// Send `BuildStepEvent`s besides the classic builder's lines (header `X-Berth-Progress`).
+    public var reportsSteps = false
 
     public init(
         dockerfile: String? = nil, tags: [String] = [], extraHosts: [String] = [], remote: String? = nil,
@@ -98,7 +100,8 @@ public struct BuildOptions: QueryOptions {
     public init(_ query: Query) throws {
         dockerfile = query.string("dockerfile")
         tags = query.all("t")
-        extraHosts = query.all("extrahosts")
+        // The Python SDK joins them by commas.
+        extraHosts = query.all("extrahosts").flatMap { $0.split(separator: ",").map(String.init) }
         remote = query.string("remote")
         quiet = query.bool("q")
         noCache = query.bool("nocache")

@@ -44,10 +44,17 @@ public struct WordList {
     public init(wrappedValue: [String]?) { self.wrappedValue = wrappedValue }
 }
 
-/// A set written as an object with empty values, `{"80/tcp":{}}` (Go's `map[string]struct{}`);
-/// left out when `nil`.
+/// A set written as an object with empty values, `{"80/tcp":{}}` (Go's `map[string]struct{}`), or
+/// as `null`.
 @propertyWrapper
-public struct OptionalKeySet {
+public struct KeySet {
+    public var wrappedValue: Set<String>?
+    public init(wrappedValue: Set<String>?) { self.wrappedValue = wrappedValue }
+}
+
+/// Like `KeySet`, but left out when `nil`.
+@propertyWrapper
+public struct OmitNilKeySet {
     public var wrappedValue: Set<String>?
     public init(wrappedValue: Set<String>?) { self.wrappedValue = wrappedValue }
 }
@@ -57,7 +64,8 @@ extension Zero: Sendable where Value: Sendable {}
 extension OmitZero: Equatable {}
 extension OmitZero: Sendable where Value: Sendable {}
 extension WordList: Equatable, Sendable {}
-extension OptionalKeySet: Equatable, Sendable {}
+extension KeySet: Equatable, Sendable {}
+extension OmitNilKeySet: Equatable, Sendable {}
 
 // MARK: - Coding
 
@@ -108,7 +116,7 @@ extension WordList: Codable {
 /// `{}`.
 private struct EmptyObject: Codable {}
 
-extension OptionalKeySet: Codable {
+extension KeySet: Codable {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         wrappedValue =
@@ -119,6 +127,14 @@ extension OptionalKeySet: Codable {
         var container = encoder.singleValueContainer()
         try container.encode(
             wrappedValue.map { Dictionary(uniqueKeysWithValues: $0.map { ($0, EmptyObject()) }) })
+    }
+}
+
+extension OmitNilKeySet: Codable {
+    public init(from decoder: any Decoder) throws { wrappedValue = try KeySet(from: decoder).wrappedValue }
+
+    public func encode(to encoder: any Encoder) throws {
+        try KeySet(wrappedValue: wrappedValue).encode(to: encoder)
     }
 }
 
@@ -135,8 +151,12 @@ extension KeyedDecodingContainer {
         try decodeIfPresent(type, forKey: key) ?? WordList(wrappedValue: nil)
     }
 
-    func decode(_ type: OptionalKeySet.Type, forKey key: Key) throws -> OptionalKeySet {
-        try decodeIfPresent(type, forKey: key) ?? OptionalKeySet(wrappedValue: nil)
+    func decode(_ type: KeySet.Type, forKey key: Key) throws -> KeySet {
+        try decodeIfPresent(type, forKey: key) ?? KeySet(wrappedValue: nil)
+    }
+
+    func decode(_ type: OmitNilKeySet.Type, forKey key: Key) throws -> OmitNilKeySet {
+        try decodeIfPresent(type, forKey: key) ?? OmitNilKeySet(wrappedValue: nil)
     }
 }
 
@@ -147,7 +167,7 @@ extension KeyedEncodingContainer {
         }
     }
 
-    mutating func encode(_ field: OptionalKeySet, forKey key: Key) throws {
+    mutating func encode(_ field: OmitNilKeySet, forKey key: Key) throws {
         if field.wrappedValue != nil {
             try encodeIfPresent(field, forKey: key)
         }

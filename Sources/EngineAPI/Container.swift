@@ -305,7 +305,8 @@ public struct PathStat: Codable, Equatable, Sendable {
     @Zero public var linkTarget: String
 
     public init(
-        name: String = "", size: Int64 = 0, mode: UInt32 = 0, mtime: String = "", linkTarget: String = ""
+        name: String = "", size: Int64 = 0, mode: UInt32 = 0, mtime: String = zeroTime,
+        linkTarget: String = ""
     ) {
         self.name = name
         self.size = size

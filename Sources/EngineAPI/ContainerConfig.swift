@@ -7,7 +7,7 @@ public struct ContainerConfig: Codable, Equatable, Sendable {
     @Zero public var attachStdout: Bool
     @Zero public var attachStderr: Bool
     /// `port/protocol`.
-    @OptionalKeySet public var exposedPorts: Set<String>?
+    @OmitNilKeySet public var exposedPorts: Set<String>?
     @Zero public var tty: Bool
     /// Keep standard input open although nobody is attached.
     @Zero public var openStdin: Bool
@@ -22,7 +22,7 @@ public struct ContainerConfig: Codable, Equatable, Sendable {
     /// The reference as the user wrote it.
     @Zero public var image: String
     /// Paths in the container that get an anonymous volume.
-    @OptionalKeySet public var volumes: Set<String>?
+    @KeySet public var volumes: Set<String>?
     @Zero public var workingDir: String
     /// `nil` takes the image's; `[]` or `[""]` clears it.
     @WordList public var entrypoint: [String]?

@@ -119,7 +119,7 @@ public struct ContainerState: Codable, Equatable, Sendable {
     public init(
         status: String = "", running: Bool = false, paused: Bool = false, restarting: Bool = false,
         oomKilled: Bool = false, dead: Bool = false, pid: Int = 0, exitCode: Int = 0, error: String = "",
-        startedAt: String = "", finishedAt: String = "", health: Health? = nil
+        startedAt: String = zeroTime, finishedAt: String = zeroTime, health: Health? = nil
     ) {
         self.status = status
         self.running = running
@@ -177,7 +177,7 @@ public struct HealthcheckResult: Codable, Equatable, Sendable {
     @Zero public var exitCode: Int
     @Zero public var output: String
 
-    public init(start: String = "", end: String = "", exitCode: Int = 0, output: String = "") {
+    public init(start: String = zeroTime, end: String = zeroTime, exitCode: Int = 0, output: String = "") {
         self.start = start
         self.end = end
         self.exitCode = exitCode

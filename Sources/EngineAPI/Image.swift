@@ -217,11 +217,11 @@ public struct ImageInspect: Codable, Equatable, Sendable {
 /// How to run an image's containers: `Config` of an inspected image.
 public struct ImageExecutionConfig: Codable, Equatable, Sendable {
     @OmitZero public var user: String
-    @OptionalKeySet public var exposedPorts: Set<String>?
+    @OmitNilKeySet public var exposedPorts: Set<String>?
     public var env: [String]?
     @OmitZero public var entrypoint: [String]?
     @OmitZero public var cmd: [String]?
-    @OptionalKeySet public var volumes: Set<String>?
+    @OmitNilKeySet public var volumes: Set<String>?
     @OmitZero public var workingDir: String
     public var labels: [String: String]?
     @OmitZero public var stopSignal: String

@@ -123,12 +123,17 @@ public struct ProgressAux: Codable, Equatable, Sendable {
     @OmitZero public var tag: String
     @OmitZero public var digest: String
     public var size: Int64?
+    /// Berth's own, for clients that ask for it with the header `X-Berth-Progress: 1`.
+    public var berth: BuildStepEvent?
 
-    public init(id: String = "", tag: String = "", digest: String = "", size: Int64? = nil) {
+    public init(
+        id: String = "", tag: String = "", digest: String = "", size: Int64? = nil, berth: BuildStepEvent? = nil
+    ) {
         self.id = id
         self.tag = tag
         self.digest = digest
         self.size = size
+        self.berth = berth
     }
 
     enum CodingKeys: String, CodingKey {
@@ -136,5 +141,34 @@ public struct ProgressAux: Codable, Equatable, Sendable {
         case tag = "Tag"
         case digest = "Digest"
         case size = "Size"
+        case berth
+    }
+}
+
+/// A step of a build began, wrote something, or ended.
+public struct BuildStepEvent: Codable, Equatable, Sendable {
+    public enum Kind: String, Codable, Sendable {
+        case start, log, done, cached, error
+    }
+
+    public var event: Kind
+    /// From 1; steps of stages that are built side by side interleave.
+    public var step: Int
+    public var total: Int?
+    /// The instruction as written.
+    public var name: String?
+    public var text: String?
+    /// Since the step's start.
+    public var seconds: Double?
+
+    public init(
+        event: Kind, step: Int, total: Int? = nil, name: String? = nil, text: String? = nil, seconds: Double? = nil
+    ) {
+        self.event = event
+        self.step = step
+        self.total = total
+        self.name = name
+        self.text = text
+        self.seconds = seconds
     }
 }

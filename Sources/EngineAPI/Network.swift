@@ -20,11 +20,12 @@ public struct NetworkInspect: Codable, Equatable, Sendable {
     @Zero public var labels: [String: String]
 
     public init(
-        name: String = "", id: String = "", created: String = "", scope: String = "", driver: String = "",
-        enableIPv4: Bool = false, enableIPv6: Bool = false, ipam: IPAM = IPAM(), internal: Bool = false,
-        attachable: Bool = false, ingress: Bool = false, configFrom: ConfigReference = ConfigReference(),
-        configOnly: Bool = false, containers: [String: NetworkEndpoint] = [:],
-        options: [String: String] = [:], labels: [String: String] = [:]
+        name: String = "", id: String = "", created: String = zeroTime, scope: String = "",
+        driver: String = "", enableIPv4: Bool = false, enableIPv6: Bool = false, ipam: IPAM = IPAM(),
+        internal: Bool = false, attachable: Bool = false, ingress: Bool = false,
+        configFrom: ConfigReference = ConfigReference(), configOnly: Bool = false,
+        containers: [String: NetworkEndpoint] = [:], options: [String: String] = [:],
+        labels: [String: String] = [:]
     ) {
         self.name = name
         self.id = id

@@ -104,7 +104,7 @@ extension Query {
     public func integer<Number: FixedWidthInteger>(_ name: String) throws -> Number? {
         guard let value = string(name) else { return nil }
         guard let number = Number(value) else {
-            throw BerthError.invalidArgument("invalid value \"\(value)\" for the query parameter \"\(name)\": not a number")
+            throw BerthError.invalidArgument("invalid query parameter \"\(name)\": \"\(value)\" is not a number")
         }
         return number
     }

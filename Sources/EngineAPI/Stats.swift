@@ -15,7 +15,7 @@ public struct ContainerStats: Codable, Equatable, Sendable {
     public var networks: [String: InterfaceStats]?
 
     public init(
-        name: String = "", id: String = "", read: String = "", preread: String = "",
+        name: String = "", id: String = "", read: String = zeroTime, preread: String = zeroTime,
         pidsStats: PidsStats = PidsStats(), blkioStats: BlkioStats = BlkioStats(), numProcs: UInt32 = 0,
         storageStats: StorageStats = StorageStats(), cpuStats: CPUStats = CPUStats(),
         precpuStats: CPUStats = CPUStats(), memoryStats: MemoryStats = MemoryStats(),

@@ -129,7 +129,7 @@ public struct BuildCacheRecord: Codable, Equatable, Sendable {
     public init(
         id: String = "", parent: String = "", parents: [String]? = nil, type: String = "",
         description: String = "", inUse: Bool = false, shared: Bool = false, size: Int64 = 0,
-        createdAt: String = "", lastUsedAt: String? = nil, usageCount: Int = 0
+        createdAt: String = zeroTime, lastUsedAt: String? = nil, usageCount: Int = 0
     ) {
         self.id = id
         self.parent = parent

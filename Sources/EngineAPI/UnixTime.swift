@@ -48,3 +48,6 @@ extension Query {
         return try UnixTime(text)
     }
 }
+
+/// Go's zero time: what a time that never came is on the wire. Go's clients refuse an empty string.
+public let zeroTime = "0001-01-01T00:00:00Z"

@@ -1,4 +1,4 @@
-public import OCI
+import OCI
 
 /// An image as the store knows it: a snapshot, not followed by later changes.
 public struct Image: Sendable, Hashable {

@@ -50,7 +50,8 @@ public struct AddressAllocator: Sendable {
         }
         guard taken.insert(candidate).inserted else {
             lowest = last
-            throw .unavailable("no available \(subnet.family == .v4 ? "IPv4" : "IPv6") addresses on this network's address pools: \(range)")
+            let family = subnet.family == .v4 ? "IPv4" : "IPv6"
+            throw .unavailable("no available \(family) addresses on this network's address pools: \(range)")
         }
         lowest = candidate
         return IPAddress(subnet.family, candidate)

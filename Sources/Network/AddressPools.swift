@@ -13,7 +13,7 @@ public struct AddressPools: Sendable {
         public init(base: Subnet, size: Int) throws(BerthError) {
             guard (base.prefix...base.family.width).contains(size) else {
                 throw .invalidArgument(
-                    "invalid default address pool: size \(size) does not fit \(base); it is the prefix length of each subnet")
+                    "invalid default address pool: size \(size), the prefix of each subnet, does not fit \(base)")
             }
             self.base = base
             self.size = size
@@ -28,7 +28,8 @@ public struct AddressPools: Sendable {
                 switch (pair.first, pair.count) {
                 case ("base", 2): base = try Subnet(cidr: pair[1])
                 case ("size", 2): size = Int(pair[1])
-                default: throw .invalidArgument("invalid default address pool \"\(option)\": unknown field \"\(field)\"")
+                default:
+                    throw .invalidArgument("invalid default address pool \"\(option)\": unknown field \"\(field)\"")
                 }
             }
             guard let base, let size else {
@@ -72,8 +73,10 @@ public struct AddressPools: Sendable {
             }
         }
         throw .invalidArgument(
-            "all predefined address pools have been fully subnetted: remove unused networks, name a subnet with --subnet, or give the daemon more with --default-address-pool"
-        )
+            """
+            all predefined address pools have been fully subnetted: remove unused networks, name a subnet with \
+            --subnet, or give the daemon more with --default-address-pool
+            """)
     }
 
     /// Refuses a subnet that was asked for and overlaps one of `networks`, in Docker's words.

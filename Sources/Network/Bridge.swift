@@ -22,7 +22,9 @@ struct Bridge {
             guard let link = try socket.link(named: name) else {
                 throw SystemError("looking up", errno: ENODEV, subject: "bridge \(name)")
             }
-            guard link.kind == "bridge" else { throw SystemError("using", errno: EEXIST, subject: "\(name), which is no bridge") }
+            guard link.kind == "bridge" else {
+                throw SystemError("using", errno: EEXIST, subject: "\(name), which is no bridge")
+            }
             guard network.ownership == .berth else { return link.index }
 
             var settings: [LinkSetting] = hasV6 ? [] : [.noLinkLocal]
@@ -33,7 +35,8 @@ struct Bridge {
                 requests.append(.deleteAddress(address.address, prefix: address.prefix, from: link.index))
             }
             for gateway in network.gateways
-            where !present.contains(where: { $0.address == gateway.address.bytes && $0.prefix == gateway.subnet.prefix }) {
+            where !present.contains(where: { $0.address == gateway.address.bytes && $0.prefix == gateway.subnet.prefix }
+            ) {
                 requests.append(
                     .addAddress(
                         gateway.address.bytes, prefix: gateway.subnet.prefix,
@@ -54,10 +57,9 @@ struct Bridge {
         try Sysctl.writeIfPresent("ipv6/conf/\(name)/accept_ra", "0")
     }
 
-    /// The hardware addresses of link-local IPv6 addresses come and go with the interface.
     private static func isWanted(_ address: InterfaceAddress, _ network: BridgeNetwork) -> Bool {
-        if address.address.count == 16, address.address[0] == 0xfe, address.address[1] & 0xc0 == 0x80 { return true }
-        return network.gateways.contains { $0.address.bytes == address.address && $0.subnet.prefix == address.prefix }
+        address.isLinkLocal
+            || network.gateways.contains { $0.address.bytes == address.address && $0.subnet.prefix == address.prefix }
     }
 
     /// Deletes the bridge and the host's ends of cables on it. Absent is fine.
@@ -79,7 +81,8 @@ struct Bridge {
             && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") }
         guard isValid else {
             throw .invalidArgument(
-                "invalid bridge name \"\(name)\": an interface name has 1 to 15 printable characters, no slash and no colon")
+                "invalid bridge name \"\(name)\": an interface name has 1 to 15 printable characters, no slash and no colon"
+            )
         }
     }
 

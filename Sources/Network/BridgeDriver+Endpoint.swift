@@ -13,8 +13,10 @@ extension BridgeDriver {
         case namespaceEnds
     }
 
-    /// The host's end of an endpoint's cable.
-    public func hostInterface(of endpoint: Endpoint) -> String { vethPrefix + endpoint.id.prefix(7) }
+    /// The host's end of an endpoint's cable: as much of the identifier as fits an interface's name.
+    public func hostInterface(of endpoint: Endpoint) -> String {
+        vethPrefix + endpoint.id.prefix(15 - vethPrefix.utf8.count)
+    }
 
     /// Lays the cable of an endpoint, configures its inside and opens its ports. On failure nothing
     /// is left. The namespace's loopback is set up as well.
@@ -80,8 +82,7 @@ extension BridgeDriver {
         guard let bridge = try socket.link(named: network.bridge) else {
             throw SystemError("looking up", errno: ENODEV, subject: "bridge \(network.bridge)")
         }
-        var settings: [LinkSetting] = [.noLinkLocal, .up]
-        if network.peerTraffic == .denied { settings.append(.isolatedPort) }
+        let settings: [LinkSetting] = [.noLinkLocal, .port(Self.portFlags(network)), .up]
         // A port's MTU pulls its bridge's down, so both come from the network.
         try socket.execute([
             .createVeth(
@@ -97,6 +98,15 @@ extension BridgeDriver {
             try? socket.execute([.deleteLink(.name(host))])
             throw error
         }
+    }
+
+    /// With `br_netfilter` in force the firewall sees, and translates, packets on the bridge itself. A
+    /// container that reaches itself by way of a published port then comes back through its own port,
+    /// and members that may not talk are kept apart by the firewall, which knows published ports.
+    /// Without it bridged packets pass the firewall by, and the ports themselves must be isolated.
+    static func portFlags(_ network: BridgeNetwork) -> Set<PortFlag> {
+        if Sysctl.read("bridge/bridge-nf-call-iptables") == "1" { return [.hairpin] }
+        return network.peerTraffic == .denied ? [.isolated] : []
     }
 
     private func configureInside(

@@ -53,7 +53,27 @@ extension BridgeDriver {
         // One transaction: a port never leads nowhere in between.
         try firewall.change(remove: stale, add: wanted.subtracting(present))
         for network in networks { try create(network) }
+        try reattach(members)
         return leftovers
+    }
+
+    /// Puts cables back on a bridge that someone deleted, which `create` has made anew.
+    private func reattach(_ members: [Member]) throws(BerthError) {
+        do throws(SystemError) {
+            var socket = try RouteSocket()
+            let links = Dictionary(try socket.links().map { ($0.name, $0) }) { first, _ in first }
+            for member in members {
+                guard let link = links[hostInterface(of: member.endpoint)], let bridge = links[member.network.bridge],
+                    link.master != bridge.index
+                else { continue }
+                try socket.execute([
+                    .set(.index(link.index), [.master(bridge.index)]),
+                    .set(.index(link.index), [.port(Self.portFlags(member.network)), .up]),
+                ])
+            }
+        } catch {
+            throw BerthError("putting containers back on their bridge", error)
+        }
     }
 
     private func hasOnlyOwnPorts(_ name: String) throws(BerthError) -> Bool {

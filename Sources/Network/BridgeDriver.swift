@@ -5,11 +5,11 @@ import Linux
 
 /// Bridge networks of one daemon, in the network namespace that the daemon runs in.
 ///
-/// Holds no state: what there is, the kernel keeps, and each call opens the netlink sockets it needs.
-/// So any number of threads may call at once, and a daemon that starts again finds everything as the
-/// last one left it. Every call blocks for as long as the kernel takes, mostly well under 2 ms.
+/// Holds no state but idle sockets: what there is, the kernel keeps. So any number of threads may call
+/// at once, and a daemon that starts again finds everything as the last one left it. Every call blocks
+/// for as long as the kernel takes, mostly well under 2 ms.
 public struct BridgeDriver: Sendable {
-    /// Starts the names of the host's ends of cables. Seven hexadecimal digits follow.
+    /// Starts the names of the host's ends of cables.
     public let vethPrefix: String
     /// For what must be remembered until the host starts anew.
     let stateDirectory: String
@@ -35,25 +35,49 @@ public struct BridgeDriver: Sendable {
     /// Call once at start, before `reconcile`.
     public func start(ipv6: Bool = false) throws(BerthError) {
         let sysctls = RememberedSysctls(directory: stateDirectory)
-        try sysctls.set(Self.forwardingV4, "1")
-        if ipv6 { try sysctls.set(Self.forwardingV6, "1") }
-        try firewall.start(guardsForwarding: sysctls.previous(Self.forwardingV4) == "0")
+        try sysctls.set(Forwarding.name(.v4), "1")
+        if ipv6 {
+            try Forwarding.keepRouterAdvertisements()
+            try sysctls.set(Forwarding.name(.v6), "1")
+        }
+        try firewall.start(guarding: [.v4, .v6].filter { sysctls.previous(Forwarding.name($0)) == "0" })
     }
 
-    /// Removes the table and these networks' bridges, and sets the host's routing back as it was.
-    /// For uninstalling and for tests; a daemon that merely stops leaves all in place.
+    /// Removes the table and these networks' bridges, and sets the host's routing back as it was unless
+    /// another daemon of Berth's still needs it. For uninstalling and for tests; a daemon that merely
+    /// stops leaves all in place.
     public func tearDown(_ networks: [BridgeNetwork]) throws(BerthError) {
         for network in networks where network.ownership == .berth {
             try Bridge(name: network.bridge).remove(portPrefix: vethPrefix)
         }
         try firewall.remove()
+        guard try firewall.siblings().isEmpty else { return }
         let sysctls = RememberedSysctls(directory: stateDirectory)
-        try sysctls.restore(Self.forwardingV4)
-        try sysctls.restore(Self.forwardingV6)
+        for family in [IPAddress.Family.v4, .v6] { try sysctls.restore(Forwarding.name(family)) }
     }
 
-    static let forwardingV4 = "ipv4/ip_forward"
-    static let forwardingV6 = "ipv6/conf/all/forwarding"
+    /// Whether the rules are still there. Someone may have flushed every table of the host, as
+    /// reloading some firewalls does; then `start` and `reconcile` put all back.
+    public func isIntact() throws(BerthError) -> Bool { try firewall.exists() }
+
+    /// The addresses of an interface, for a bridge that the host brings along (`--bridge`). Those that
+    /// only mean something on the link itself are left out. `notFound` when there is no such interface.
+    public func addresses(ofInterface name: String) throws(BerthError) -> [InterfacePrefix] {
+        do throws(SystemError) {
+            var socket = try RouteSocket()
+            guard let link = try socket.link(named: name) else {
+                throw SystemError("looking up", errno: ENOENT, subject: "interface \(name)")
+            }
+            return try socket.addresses(of: link.index).filter { !$0.isLinkLocal }.compactMap { found in
+                guard let address = IPAddress(bytes: found.address),
+                    let subnet = Subnet(containing: address, prefix: found.prefix)
+                else { return nil }
+                return InterfacePrefix(address, in: subnet)
+            }
+        } catch {
+            throw BerthError("reading the addresses of \(name)", error)
+        }
+    }
 
     // MARK: Networks
 
@@ -85,7 +109,7 @@ public struct BridgeDriver: Sendable {
             guard error.code == .conflict, let taken = try clashing(ports, endpoint) else { throw error }
             throw taken.allocatedElsewhere()
         }
-        try forgetFlows(to: ports.filter { $0.transport == .udp })
+        try forgetFlows(to: ports, except: endpoint.addresses)
     }
 
     /// Closes ports. Those that are not open are fine.
@@ -93,7 +117,6 @@ public struct BridgeDriver: Sendable {
         let elements = Firewall.elements(of: ports, to: endpoint.addresses)
         if elements.isEmpty { return }
         try firewall.remove(elements)
-        if ports.contains(where: { $0.transport == .udp }) { try forgetFlows(from: endpoint.addresses) }
     }
 
     /// The first port whose key in the map leads to another address.
@@ -109,31 +132,24 @@ public struct BridgeDriver: Sendable {
         }
     }
 
-    /// A UDP flow that began before its port was published goes to the host for as long as packets
-    /// keep coming; it has to be looked at anew.
-    private func forgetFlows(to ports: [PortMapping]) throws(BerthError) {
-        if ports.isEmpty { return }
-        let byPort = Dictionary(grouping: ports, by: \.hostPort)
-        try forget { connection in
-            guard let mappings = byPort[connection.original.destinationPort],
-                connection.original.destination == connection.reply.source
-            else { return false }
-            return mappings.contains {
-                $0.hostAddress.isUnspecified || $0.hostAddress.bytes == connection.original.destination
-            }
-        }
-    }
-
-    /// UDP flows to a container that has gone would otherwise never reach its successor.
-    private func forgetFlows(from addresses: [IPAddress]) throws(BerthError) {
-        let own = Set(addresses.map(\.bytes))
-        try forget { own.contains($0.reply.source) && $0.original.destination != $0.reply.source }
-    }
-
-    private func forget(_ condition: (TrackedConnection) -> Bool) throws(BerthError) {
+    /// A UDP flow that began before its port was published goes to the host, or to the container that
+    /// had the port before, for as long as packets keep coming; it has to be looked at anew. The look
+    /// through the kernel's table takes milliseconds, so only for UDP.
+    private func forgetFlows(to ports: [PortMapping], except addresses: [IPAddress]) throws(BerthError) {
+        let byPort = Dictionary(grouping: ports.filter { $0.transport == .udp }, by: \.hostPort)
+        if byPort.isEmpty { return }
+        let current = Set(addresses.map(\.bytes))
         do throws(SystemError) {
-            var socket = try NetfilterSocket()
-            try socket.forgetConnections(protocol: Int32(TransportProtocol.udp.number), where: condition)
+            var routes = try RouteSocket()
+            let local = Set(try routes.addresses().map(\.address))
+            try firewall.forgetFlows { flow in
+                guard local.contains(flow.original.destination), !current.contains(flow.reply.source),
+                    let mappings = byPort[flow.original.destinationPort]
+                else { return false }
+                return mappings.contains {
+                    $0.hostAddress.isUnspecified || $0.hostAddress.bytes == flow.original.destination
+                }
+            }
         } catch {
             // A kernel without ctnetlink: such flows end by themselves after two minutes of silence.
             if [EINVAL, EOPNOTSUPP, EPROTONOSUPPORT].contains(error.errno) { return }

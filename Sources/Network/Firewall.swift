@@ -2,31 +2,49 @@ import DNS
 import Errors
 import Glibc
 import Linux
+import Synchronization
 
 /// Berth's own nf_tables table: address translation of published ports, masquerading, and the
 /// separation of networks. A table cannot overrule another one's drop: where another engine or a
 /// firewall drops forwarded packets in its own table, it has to let these bridges through.
 struct Firewall: Sendable {
     let table: String
+    private let sockets = IdleSockets()
+
+    init(table: String) { self.table = table }
 
     /// Elements by set. Every change of a network or a container is a change of these.
     typealias Elements = [String: Set<SetElement>]
 
     /// Writes the rules; elements that an earlier daemon left keep working throughout.
-    func start(guardsForwarding: Bool) throws(BerthError) {
-        try Ruleset(table: table, guardsForwarding: guardsForwarding).apply()
+    /// `guarding`: families that the host only routes because Berth turned it on.
+    func start(guarding families: [IPAddress.Family]) throws(BerthError) {
+        try Ruleset(table: table, guarded: families).apply()
     }
 
-    func remove() throws(BerthError) { try Ruleset(table: table, guardsForwarding: false).remove() }
+    func remove() throws(BerthError) { try Ruleset(table: table, guarded: []).remove() }
+
+    func exists() throws(BerthError) -> Bool { try tables().contains(table) }
+
+    /// Tables of other daemons of Berth's.
+    func siblings() throws(BerthError) -> [String] {
+        try tables().filter { $0 != table && $0.hasPrefix(Ruleset.tablePrefix) }
+    }
+
+    private func tables() throws(BerthError) -> [String] {
+        do throws(SystemError) {
+            return try sockets.use { socket throws(SystemError) in try socket.tables() }
+        } catch {
+            throw BerthError("listing nf_tables tables", error)
+        }
+    }
 
     // MARK: What belongs in the sets
 
     static func elements(of network: BridgeNetwork) -> Elements {
         let bridge = key(interface: network.bridge)
-        var elements: Elements = [
-            Ruleset.SetName.bridges: [SetElement(bridge)],
-            Ruleset.SetName.within: [SetElement(bridge + bridge)],
-        ]
+        var elements: Elements = [Ruleset.SetName.bridges: [SetElement(bridge)]]
+        if network.peerTraffic == .allowed { elements[Ruleset.SetName.within] = [SetElement(bridge + bridge)] }
         if network.reach == .internal { elements[Ruleset.SetName.internal] = [SetElement(bridge)] }
         for gateway in network.gateways {
             let range = interval(gateway.subnet)
@@ -74,6 +92,13 @@ struct Firewall: Sendable {
         return [start, SetElement(IPAddress(subnet.family, end).bytes, endsInterval: true)]
     }
 
+    /// Lets go of tracked UDP flows; see `NetfilterSocket.forgetConnections`.
+    func forgetFlows(where condition: (TrackedConnection) -> Bool) throws(SystemError) {
+        try sockets.use { socket throws(SystemError) in
+            _ = try socket.forgetConnections(protocol: Int32(TransportProtocol.udp.number), where: condition)
+        }
+    }
+
     // MARK: Changing them
 
     /// All or nothing. Elements that are there already are fine; a map's key that leads elsewhere
@@ -88,7 +113,10 @@ struct Firewall: Sendable {
             guard error.errno == ENOENT else { throw BerthError("removing rules of a container network", error) }
             // Something had gone before us: remove what is left.
             let present = try current(only: Set(elements.keys))
-            try change(remove: elements.merging(present) { $0.intersection($1) }.filter { present[$0.key] != nil }, add: [:])
+            let rest = elements.reduce(into: Elements()) { rest, entry in
+                rest[entry.key] = entry.value.intersection(present[entry.key] ?? [])
+            }
+            try change(remove: rest, add: [:])
         }
     }
 
@@ -99,7 +127,8 @@ struct Firewall: Sendable {
             switch error.errno {
             case ENOENT:
                 throw .internal(
-                    "nf_tables table \"inet \(table)\" was changed by someone else (\(error)); restart the daemon to write it again", cause: error)
+                    "nf_tables table \"inet \(table)\" is not as Berth wrote it; restart the daemon to repair it: \(error)",
+                    cause: error)
             case EEXIST, EBUSY: throw .conflict("the firewall already leads elsewhere: \(error)", cause: error)
             default: throw BerthError("changing the rules of container networks", error)
             }
@@ -108,12 +137,18 @@ struct Firewall: Sendable {
 
     private func commit(remove: Elements, add: Elements) throws(SystemError) {
         var transaction = ElementTransaction(table: table)
-        // Sorted, so that the same change is always the same bytes.
-        for (set, elements) in remove.sorted(by: { $0.key < $1.key }) { transaction.delete(Array(elements), from: set) }
-        for (set, elements) in add.sorted(by: { $0.key < $1.key }) { transaction.add(Array(elements), to: set) }
+        for (set, elements) in remove { transaction.delete(Self.ordered(elements), from: set) }
+        for (set, elements) in add { transaction.add(Self.ordered(elements), to: set) }
         if transaction.isEmpty { return }
-        var socket = try NetfilterSocket()
-        try socket.commit(transaction)
+        try sockets.use { socket throws(SystemError) in try socket.commit(transaction) }
+    }
+
+    /// By key, and at the same key the end of one range before the start of the next: in another
+    /// order the kernel takes ranges that touch for ranges that overlap.
+    private static func ordered(_ elements: Set<SetElement>) -> [SetElement] {
+        elements.sorted { a, b in
+            a.key == b.key ? a.endsInterval && !b.endsInterval : a.key.lexicographicallyPrecedes(b.key)
+        }
     }
 
     /// What the kernel has now.
@@ -124,15 +159,38 @@ struct Firewall: Sendable {
             + families.map(Ruleset.SetName.subnets) + families.map(Ruleset.SetName.masquerade)
             + families.map(Ruleset.SetName.published) + families.map(Ruleset.SetName.publishedAny)
         do throws(SystemError) {
-            var socket = try NetfilterSocket()
-            var elements: Elements = [:]
-            for name in all where names?.contains(name) ?? true {
-                if let found = try socket.elements(of: name, table: table) { elements[name] = Set(found) }
+            return try sockets.use { socket throws(SystemError) in
+                var elements: Elements = [:]
+                for name in all where names?.contains(name) ?? true {
+                    if let found = try socket.elements(of: name, table: table) { elements[name] = Set(found) }
+                }
+                return elements
             }
-            return elements
         } catch {
             throw BerthError("reading the rules of container networks", error)
         }
+    }
+}
+
+/// Netfilter sockets that nobody uses at the moment. The lock guards the list, not their use.
+private final class IdleSockets: Sendable {
+    private let idle = Mutex<[FileDescriptor]>([])
+
+    /// One exchange after another on a socket that is this caller's alone. After a failure it is not
+    /// used again.
+    func use<Result>(
+        _ body: (inout NetfilterSocket) throws(SystemError) -> Result
+    ) throws(SystemError) -> Result {
+        var socket: NetfilterSocket
+        if let descriptor = idle.withLock({ $0.popLast() }) {
+            socket = NetfilterSocket(reusing: descriptor)
+        } else {
+            socket = try NetfilterSocket()
+        }
+        let result = try body(&socket)
+        let descriptor = socket.descriptor
+        idle.withLock { $0.append(descriptor) }
+        return result
     }
 }
 

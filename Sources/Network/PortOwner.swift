@@ -74,9 +74,13 @@ enum SocketTable {
     static func sockets(in text: String) -> [Entry] {
         text.split(separator: "\n").dropFirst().compactMap { line in
             let fields = line.split(separator: " ")
-            guard fields.count > 9, let state = UInt8(fields[3], radix: 16), let inode = UInt64(fields[9]) else { return nil }
+            guard fields.count > 9, let state = UInt8(fields[3], radix: 16), let inode = UInt64(fields[9]) else {
+                return nil
+            }
             let local = fields[1].split(separator: ":")
-            guard local.count == 2, let address = address(local[0]), let port = UInt16(local[1], radix: 16) else { return nil }
+            guard local.count == 2, let address = address(local[0]), let port = UInt16(local[1], radix: 16) else {
+                return nil
+            }
             return Entry(address: address, port: port, state: state, inode: inode)
         }
     }

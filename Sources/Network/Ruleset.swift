@@ -9,9 +9,11 @@ import Errors
 /// it is, with its elements, while only the rules are replaced.
 struct Ruleset {
     let table: String
-    /// Drop what others would route through the host. Set when it was Berth that turned the host into
-    /// a router, which nobody else asked for.
-    let guardsForwarding: Bool
+    /// Families in which it was Berth that turned the host into a router: nobody else asked for that,
+    /// so what comes from no bridge and goes to none is dropped.
+    let guarded: [IPAddress.Family]
+
+    static let tablePrefix = "berth"
 
     enum SetName {
         static let bridges = "bridges"
@@ -33,16 +35,17 @@ struct Ruleset {
             return isPlain || scalar == "-" || scalar == "." ? Character(scalar) : "_"
         }
         let name = String(allowed)
-        return name.hasPrefix("berth") ? name : "berth_" + name
+        return name.hasPrefix(tablePrefix) ? name : tablePrefix + "_" + name
     }
 
     /// The script, which is one transaction. Whatever exists is kept, rules excepted.
     var script: String {
-        let declarations = [
-            "add set \(SetName.bridges) { type ifname; }",
-            "add set \(SetName.within) { type ifname . ifname; }",
-            "add set \(SetName.internal) { type ifname; }",
-        ] + [IPAddress.Family.v4, .v6].flatMap(declarations)
+        let declarations =
+            [
+                "add set \(SetName.bridges) { type ifname; }",
+                "add set \(SetName.within) { type ifname . ifname; }",
+                "add set \(SetName.internal) { type ifname; }",
+            ] + [IPAddress.Family.v4, .v6].flatMap(declarations)
         let chains = [prerouting, output, postrouting, forward, raw].flatMap { $0 }
         return (["add table"] + declarations + chains).map(qualified).joined(separator: "\n") + "\n"
     }
@@ -55,24 +58,30 @@ struct Ruleset {
     }
 
     private func declarations(_ family: IPAddress.Family) -> [String] {
-        [
+        let service = "inet_proto . inet_service"
+        let target = "\(family.type) . inet_service"
+        return [
             "add set \(SetName.subnets(family)) { type \(family.type); flags interval; }",
             "add set \(SetName.masquerade(family)) { type \(family.type); flags interval; }",
-            "add map \(SetName.published(family)) { type \(family.type) . inet_proto . inet_service : \(family.type) . inet_service; }",
-            "add map \(SetName.publishedAny(family)) { type inet_proto . inet_service : \(family.type) . inet_service; }",
+            "add map \(SetName.published(family)) { type \(family.type) . \(service) : \(target); }",
+            "add map \(SetName.publishedAny(family)) { type \(service) : \(target); }",
         ]
     }
 
     private func chain(_ name: String, _ hook: String, _ rules: [String]) -> [String] {
-        ["add chain \(name) { \(hook); policy accept; }", "flush chain \(name)"] + rules.map { "add rule \(name) \($0)" }
+        ["add chain \(name) { \(hook); policy accept; }", "flush chain \(name)"]
+            + rules.map { "add rule \(name) \($0)" }
     }
 
     /// The two ways to a published port: a certain address first, then any address of the host.
     private var translation: [String] {
         [IPAddress.Family.v4, .v6].flatMap { family in
-            [
-                "dnat \(family.keyword) to \(family.keyword) daddr . meta l4proto . th dport map @\(SetName.published(family))",
-                "meta nfproto \(family.nfproto) fib daddr type local dnat \(family.keyword) to meta l4proto . th dport map @\(SetName.publishedAny(family))",
+            let ip = family.keyword
+            let service = "meta l4proto . th dport"
+            return [
+                "dnat \(ip) to \(ip) daddr . \(service) map @\(SetName.published(family))",
+                "meta nfproto \(family.nfproto) fib daddr type local"
+                    + " dnat \(ip) to \(service) map @\(SetName.publishedAny(family))",
             ]
         }
     }
@@ -91,7 +100,8 @@ struct Ruleset {
             [
                 // A container that reached another one by way of a published port must be answered by
                 // the same way; on the same bridge the answer would go there directly.
-                "\(family.keyword) saddr @\(SetName.subnets(family)) ct status dnat oifname @\(SetName.bridges) masquerade",
+                "\(family.keyword) saddr @\(SetName.subnets(family)) ct status dnat oifname @\(SetName.bridges)"
+                    + " masquerade",
                 "\(family.keyword) saddr @\(SetName.masquerade(family)) oifname != @\(SetName.bridges) masquerade",
             ]
         }
@@ -109,7 +119,12 @@ struct Ruleset {
             "ct status dnat oifname @\(SetName.bridges) accept",
             "oifname @\(SetName.bridges) drop",
         ]
-        if guardsForwarding { rules.append("iifname != @\(SetName.bridges) drop") }
+        if !guarded.isEmpty {
+            // Bridges of other engines, and of other daemons of ours, look after themselves. (A test for
+            // "no bridge" cannot be written: real hardware has no kind and matches neither way.)
+            rules += [#"meta iifkind "bridge" accept"#, #"meta oifkind "bridge" accept"#]
+            rules += guarded.map { "meta nfproto \($0.nfproto) drop" }
+        }
         return chain("forward", "type filter hook forward priority filter", rules)
     }
 
@@ -137,8 +152,10 @@ struct Ruleset {
         guard nft_run_cmd_from_buffer(context, script) != 0 else { return }
         let reason = nft_ctx_get_error_buffer(context).map { String(cString: $0) } ?? ""
         throw .internal(
-            "the kernel refused the nf_tables rules of container networks: \(reason) (the kernel needs nf_tables with NAT: modules nf_tables, nft_nat, nft_masq, nft_fib_inet)"
-        )
+            """
+            the kernel refused the nf_tables rules of container networks; it needs nf_tables with NAT (modules \
+            nf_tables, nft_nat, nft_masq, nft_fib_inet): \(reason)
+            """)
     }
 }
 

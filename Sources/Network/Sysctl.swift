@@ -1,3 +1,4 @@
+import DNS
 import Errors
 import Glibc
 import Linux
@@ -54,5 +55,25 @@ struct RememberedSysctls {
         guard let value = previous(name) else { return }
         try Sysctl.writeIfPresent(name, value)
         try? Files.unlink(file(name))
+    }
+}
+
+/// Whether the host passes packets on between its interfaces.
+enum Forwarding {
+    static func name(_ family: IPAddress.Family) -> String {
+        switch family {
+        case .v4: "ipv4/ip_forward"
+        case .v6: "ipv6/conf/all/forwarding"
+        }
+    }
+
+    /// An IPv6 router no longer listens to other routers, and a host that got its default route from
+    /// one would lose it: 2 means to listen all the same.
+    static func keepRouterAdvertisements() throws(BerthError) {
+        let interfaces = (try? FileDescriptor.openDirectory("/proc/sys/net/ipv6/conf").entries()) ?? []
+        for interface in interfaces {
+            let name = "ipv6/conf/\(interface)/accept_ra"
+            if Sysctl.read(name) == "1" { try Sysctl.write(name, "2") }
+        }
     }
 }

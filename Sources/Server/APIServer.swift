@@ -80,6 +80,7 @@ public struct APIServer: Sendable {
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandlers(
             HTTPResponseEncoder(),
+            InputEndHandler(connection),
             ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes)))
         try pipeline.addHandler(ConnectionHandler(connection))
         connection.assumeIsolated { $0.start() }

@@ -17,7 +17,7 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         if host.hasPrefix("unix://") {
             let path = String(host.dropFirst("unix://".count))
             guard path.hasPrefix("/") else {
-                throw BerthError.invalidArgument("invalid host \"\(host)\": the path of a unix:// host must be absolute")
+                throw BerthError.invalidArgument("invalid host \"\(host)\": the path must be absolute")
             }
             return [.unix(path: path)]
         }
@@ -40,8 +40,8 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         let wanted = host.dropFirst("fd://".count)
         if wanted.isEmpty || wanted == "*" { return all }
         guard let one = Int32(wanted), all.contains(one) else {
-            throw BerthError.invalidArgument(
-                "no socket found for \"\(host)\": socket activation passed \(all.map(String.init).joined(separator: ", "))")
+            let passed = all.map(String.init).joined(separator: ", ")
+            throw BerthError.invalidArgument("no socket found for \"\(host)\": socket activation passed \(passed)")
         }
         return [one]
     }

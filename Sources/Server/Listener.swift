@@ -63,12 +63,3 @@ struct Listener: Sendable {
         try? Files.unlink(file.path)
     }
 }
-
-/// A further descriptor of the same open file, closed on exec.
-func duplicate(_ descriptor: Int32) throws -> Int32 {
-    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
-    guard copy >= 0 else {
-        throw BerthError.internal("duplicating a socket failed: \(String(cString: strerror(errno)))")
-    }
-    return copy
-}

@@ -24,11 +24,12 @@ private func answer(_ outcome: Resolver.Outcome) -> [UInt8] {
 
     @Test func addressToTheByte() {
         let bytes = answer(Resolver.resolve(query("Db", .a), in: tables))
-        #expect(bytes == [
-            0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0,
-            2, 0x44, 0x62, 0, 0, 1, 0, 1,
-            0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 10, 0, 4, 172, 18, 0, 4,
-        ])
+        #expect(
+            bytes == [
+                0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0,
+                2, 0x44, 0x62, 0, 0, 1, 0, 1,
+                0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 10, 0, 4, 172, 18, 0, 4,
+            ])
     }
 
     @Test func firstNetworkDecides() {
@@ -51,7 +52,8 @@ private func answer(_ outcome: Resolver.Outcome) -> [UInt8] {
             #expect(bytes[3] & 0xf == 0)
             #expect(bytes[7] == 0)
         }
-        #expect(answer(Resolver.resolve(query("six", .aaaa), in: tables)).suffix(16) == IPAddress("fd00::7")!.bytes[...])
+        #expect(
+            answer(Resolver.resolve(query("six", .aaaa), in: tables)).suffix(16) == IPAddress("fd00::7")!.bytes[...])
     }
 
     @Test func strangersAreForwarded() {
@@ -121,7 +123,9 @@ private func answer(_ outcome: Resolver.Outcome) -> [UInt8] {
         for round in 0..<20_000 {
             var bytes = query("web.front", .a, edns: 1232)
             if round.isMultiple(of: 2) {
-                for _ in 0..<Int.random(in: 1...6) { bytes[Int.random(in: 2..<bytes.count)] = .random(in: 0...255, using: &random) }
+                for _ in 0..<Int.random(in: 1...6) {
+                    bytes[Int.random(in: 2..<bytes.count)] = .random(in: 0...255, using: &random)
+                }
                 bytes.removeLast(Int.random(in: 0...8))
             } else {
                 bytes = (0..<Int.random(in: 0...80)).map { _ in .random(in: 0...255) }

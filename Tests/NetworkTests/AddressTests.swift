@@ -19,7 +19,8 @@ private func subnet(_ text: String) -> Subnet {
     }
 
     @Test(arguments: [
-        ("10.0.0.0/8", "10.200.1.0/24", true), ("10.1.0.0/16", "10.0.0.0/8", true), ("10.1.0.0/16", "10.2.0.0/16", false),
+        ("10.0.0.0/8", "10.200.1.0/24", true), ("10.1.0.0/16", "10.0.0.0/8", true),
+        ("10.1.0.0/16", "10.2.0.0/16", false),
         ("0.0.0.0/0", "10.2.0.0/16", true), ("fd00::/64", "10.2.0.0/16", false), ("fd00::/64", "fd00::8:0/112", true),
     ])
     func overlap(_ a: String, _ b: String, _ expected: Bool) {
@@ -59,18 +60,24 @@ private func subnet(_ text: String) -> Subnet {
 
     @Test func obstaclesAreJumped() throws {
         let pools = AddressPools([try .init(option: "base=10.0.0.0/8,size=24")])
-        #expect(try pools.choose(avoiding: [subnet("10.0.0.0/9"), subnet("10.128.0.128/25")]).description == "10.128.1.0/24")
+        #expect(
+            try pools.choose(avoiding: [subnet("10.0.0.0/9"), subnet("10.128.0.128/25")]).description == "10.128.1.0/24"
+        )
         #expect(throws: BerthError.self) { try pools.choose(avoiding: [subnet("0.0.0.0/0")]) }
         #expect(throws: BerthError.self) { try pools.choose(.v6, avoiding: []) }
         let end = AddressPools([try .init(option: "base=255.255.255.0/24,size=25")])
         #expect(try end.choose(avoiding: [subnet("255.255.255.0/25")]).description == "255.255.255.128/25")
-        #expect(throws: BerthError.self) { try end.choose(avoiding: [subnet("255.255.255.0/25"), subnet("255.255.255.255/32")]) }
+        #expect(throws: BerthError.self) {
+            try end.choose(avoiding: [subnet("255.255.255.0/25"), subnet("255.255.255.255/32")])
+        }
         let ula = AddressPools([try .init(option: "base=fd12:3456:789a::/48,size=64")])
         #expect(try ula.choose(.v6, avoiding: [subnet("fd12:3456:789a::/64")]).description == "fd12:3456:789a:1::/64")
     }
 
-    @Test(arguments: ["", "base=10.0.0.0/8", "size=24", "base=10.0.0.0/8,size=7", "base=10.0.0.0/8,size=33", "base=10.0.0.0/8,size=x",
-        "base=10.0.0.0/8,size=24,color=red"])
+    @Test(arguments: [
+        "", "base=10.0.0.0/8", "size=24", "base=10.0.0.0/8,size=7", "base=10.0.0.0/8,size=33", "base=10.0.0.0/8,size=x",
+        "base=10.0.0.0/8,size=24,color=red",
+    ])
     func optionsRefused(_ option: String) {
         #expect(throws: BerthError.self) { try AddressPools.Pool(option: option) }
     }
@@ -118,7 +125,8 @@ private func subnet(_ text: String) -> Subnet {
         var top = try AddressAllocator(subnet: subnet("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"))
         _ = try top.allocate()
         #expect(throws: BerthError.self) { try top.allocate() }
-        var six = try AddressAllocator(subnet: subnet("fd00::/64"), reserved: [AddressAllocator.defaultGateway(of: subnet("fd00::/64"))])
+        var six = try AddressAllocator(
+            subnet: subnet("fd00::/64"), reserved: [AddressAllocator.defaultGateway(of: subnet("fd00::/64"))])
         #expect(try six.allocate().description == "fd00::2")
     }
 }

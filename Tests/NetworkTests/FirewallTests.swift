@@ -12,9 +12,11 @@ import Testing
         let elements = Firewall.elements(of: network)
         let name: [UInt8] = Array("brt1".utf8) + Array(repeating: 0, count: 12)
         let range: Set = [SetElement([10, 210, 1, 0]), SetElement([10, 210, 2, 0], endsInterval: true)]
-        #expect(elements == [
-            "bridges": [SetElement(name)], "within": [SetElement(name + name)], "subnets4": range, "masquerade4": range,
-        ])
+        #expect(
+            elements == [
+                "bridges": [SetElement(name)], "within": [SetElement(name + name)], "subnets4": range,
+                "masquerade4": range,
+            ])
     }
 
     @Test func internalNetwork() {
@@ -38,12 +40,13 @@ import Testing
                 PortMapping(.udp, host: IPAddress("127.0.0.1")!, port: 53, to: 5353),
                 PortMapping(.tcp, host: IPAddress("::")!, port: 8080, to: 80),
             ], to: [IPAddress("10.210.1.2")!])
-        #expect(elements == [
-            "published_any4": [SetElement([6, 0, 0, 0, 0x1f, 0x90, 0, 0], to: [10, 210, 1, 2, 0, 80, 0, 0])],
-            "published4": [
-                SetElement([127, 0, 0, 1, 17, 0, 0, 0, 0, 53, 0, 0], to: [10, 210, 1, 2, 0x14, 0xe9, 0, 0])
-            ],
-        ])
+        #expect(
+            elements == [
+                "published_any4": [SetElement([6, 0, 0, 0, 0x1f, 0x90, 0, 0], to: [10, 210, 1, 2, 0, 80, 0, 0])],
+                "published4": [
+                    SetElement([127, 0, 0, 1, 17, 0, 0, 0, 0, 53, 0, 0], to: [10, 210, 1, 2, 0x14, 0xe9, 0, 0])
+                ],
+            ])
     }
 
     @Test func tableNames() {

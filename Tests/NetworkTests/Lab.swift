@@ -21,16 +21,16 @@ struct Lab {
     init() throws {
         host = try NetworkNamespace.make()
         world = try NetworkNamespace.make()
-        var template = Array("/tmp/berth-lab-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp", errno: errno) }
-        root = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        // Made only when the driver has something to remember.
+        root = "/tmp/berth-lab-\(getpid())-\(UInt32.random(in: .min ... .max))"
         driver = try BridgeDriver(defaultBridge: "brt0", executionRoot: root, vethPrefix: "vtst")
         let world = world
         try inside(host) {
             var socket = try RouteSocket()
             try socket.execute([
                 .set(.name("lo"), [.up]),
-                .createVeth(near: VethEnd(name: "up0"), far: VethEnd(name: "up0", namespace: world), mtu: nil, master: nil),
+                .createVeth(
+                    near: VethEnd(name: "up0"), far: VethEnd(name: "up0", namespace: world), mtu: nil, master: nil),
                 .set(.name("up0"), [.up]),
             ])
             let link = try socket.link(named: "up0")!
@@ -46,7 +46,11 @@ struct Lab {
             ])
         }
         let driver = driver
-        try inside(host) { try driver.start() }
+        try inside(host) {
+            // A new namespace takes this from the machine's first one.
+            try Files.writeKernel("/proc/sys/net/ipv4/ip_forward", "0")
+            try driver.start()
+        }
     }
 
     func close() { try? Files.removeTree(root) }
@@ -57,9 +61,20 @@ struct Lab {
         return try inside(host) { try body(driver) }
     }
 
-    func network(_ name: String, _ cidr: String, reach: BridgeNetwork.Reach = .outside(masquerade: true),
-        peers: BridgeNetwork.PeerTraffic = .allowed) throws -> BridgeNetwork
-    {
+    /// Sets whether the firewall sees bridged packets; false when this kernel cannot.
+    func filtersOnBridges(_ value: String) throws -> Bool {
+        try onHost { _ in
+            for name in ["bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables"] {
+                try Sysctl.writeIfPresent(name, value)
+            }
+            return (Sysctl.read("bridge/bridge-nf-call-iptables") ?? "0") == value
+        }
+    }
+
+    func network(
+        _ name: String, _ cidr: String, reach: BridgeNetwork.Reach = .outside(masquerade: true),
+        peers: BridgeNetwork.PeerTraffic = .allowed
+    ) throws -> BridgeNetwork {
         let network = BridgeNetwork(
             bridge: name, gateways: [try InterfacePrefix(cidr: cidr)], reach: reach, peerTraffic: peers)
         try onHost { try $0.create(network) }
@@ -93,12 +108,16 @@ struct Listener {
         self.transport = transport
         socket = try inside(namespace) {
             let socket = try openSocket(transport, family: AF_INET6)
+            var reuse: Int32 = 1
+            setsockopt(socket.rawValue, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size))
             var address = sockaddr_in6()
             address.sin6_family = sa_family_t(AF_INET6)
             address.sin6_port = port.bigEndian
             try withUnsafePointer(to: &address) { pointer in
                 try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                    _ = try systemCall("bind") { bind(socket.rawValue, pointer, socklen_t(MemoryLayout<sockaddr_in6>.size)) }
+                    _ = try systemCall("bind") {
+                        bind(socket.rawValue, pointer, socklen_t(MemoryLayout<sockaddr_in6>.size))
+                    }
                 }
             }
             if transport == .tcp { try systemCall("listen") { listen(socket.rawValue, 16) } }
@@ -106,18 +125,32 @@ struct Listener {
         }
     }
 
-    /// Has `client` speak to an address and says whom this listener saw, or nil when nothing arrived
-    /// within a moment.
+    /// Has `client` speak to an address and says whom this listener saw; nil when nothing came.
     func seen(from client: NetworkNamespace, to address: IPAddress, port: UInt16) throws -> IPAddress? {
+        try reach(from: client, to: address, port: port, patience: 5000)
+    }
+
+    /// Whether anything comes: for what should not, and so with little patience.
+    func hears(from client: NetworkNamespace, to address: IPAddress, port: UInt16) throws -> Bool {
+        try reach(from: client, to: address, port: port, patience: 300) != nil
+    }
+
+    private func reach(
+        from client: NetworkNamespace, to address: IPAddress, port: UInt16, patience: Int
+    ) throws -> IPAddress? {
         let transport = transport
-        let socket = try inside(client) { try openSocket(transport, family: address.family == .v4 ? AF_INET : AF_INET6) }
+        let socket = try inside(client) {
+            try openSocket(transport, family: address.family == .v4 ? AF_INET : AF_INET6)
+        }
+        limit(socket, milliseconds: patience)
         guard connectSocket(socket, address, port) == 0 else { return nil }
         if transport == .udp { try socket.writeAll("hello") }
-        return try accept()
+        return try accept(patience: patience)
     }
 
     /// Takes the next connection or datagram and names its sender.
-    func accept() throws -> IPAddress? {
+    func accept(patience: Int = 5000) throws -> IPAddress? {
+        limit(socket, milliseconds: patience)
         var address = sockaddr_in6()
         var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
         let result = withUnsafeMutablePointer(to: &address) { pointer in
@@ -135,15 +168,17 @@ struct Listener {
     }
 }
 
-/// With a time limit of a third of a second on everything: what is dropped never answers.
 func openSocket(_ transport: TransportProtocol, family: Int32) throws -> FileDescriptor {
     let type = transport == .tcp ? SOCK_STREAM : SOCK_DGRAM
-    let socket = FileDescriptor(owning: try systemCall("socket") { Glibc.socket(family, Int32(type.rawValue), 0) })
-    var limit = timeval(tv_sec: 0, tv_usec: 333_000)
+    return FileDescriptor(owning: try systemCall("socket") { socket(family, Int32(type.rawValue), 0) })
+}
+
+/// What is dropped never answers: nothing waits for longer than this.
+private func limit(_ socket: FileDescriptor, milliseconds: Int) {
+    var limit = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
     for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
         setsockopt(socket.rawValue, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
-    return socket
 }
 
 func connectSocket(_ socket: FileDescriptor, _ address: IPAddress, _ port: UInt16) -> Int32 {

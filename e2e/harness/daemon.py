@@ -55,6 +55,7 @@ class Daemon:
             f"--bridge={self.bridge}",
             f"--bip={self.gateway}/24",
             f"--default-address-pool=base={pools[1]},size=24",
+            f"--cgroup-parent=/{self.bridge}",
             f"--host={self.host}",
         ]
 
@@ -91,10 +92,8 @@ class Daemon:
         self.end(signal.SIGKILL)
 
     def remove(self) -> None:
-        """What no daemon removes for itself: its bridge, its table, its folder."""
-        subprocess.run(["ip", "link", "delete", self.bridge], stderr=subprocess.DEVNULL)
-        for table in self.tables & nft_tables():
-            subprocess.run(["nft", "delete", "table", *table.split()], check=True)
+        """Undo what the daemon did to the host, and forget it."""
+        subprocess.run([BINARIES / "berthd", *self.flags(), "--tear-down"], check=True, timeout=30)
         shutil.rmtree(self.root)
 
     # What the host shows of this daemon.
@@ -116,8 +115,8 @@ class Daemon:
         return {name for name, kind in kinds.items() if kind in ("veth", "bridge")}
 
     def cgroups(self) -> set[str]:
-        root = Path("/sys/fs/cgroup")
-        return {str(path) for path in root.rglob("*") if path.is_dir() and "berth" in str(path.relative_to(root))}
+        """Those below this daemon's own parent, on whatever hierarchies there are."""
+        return {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{self.bridge}/*") if path.is_dir()}
 
 
 def processes():

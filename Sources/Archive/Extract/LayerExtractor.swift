@@ -22,6 +22,7 @@ public struct LayerExtractor {
 
     /// Unpacks a plain tar archive and reads its source to the end.
     /// - Throws: `BerthError`: `invalidArgument` for a bad layer.
+    @discardableResult
     public func extract(_ source: any ByteSource) throws -> ExtractionReport {
         var policy = TreeWriter.Policy()
         policy.ownership = ownership

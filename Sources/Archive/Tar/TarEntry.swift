@@ -34,6 +34,7 @@ public struct TarEntry: Sendable, Equatable {
     public var modified: Int64
     /// Bytes of content; 0 for all but files.
     public var size: Int64
+    /// Extended attributes, by name.
     public var attributes: [Attribute]
 
     public init(

@@ -120,7 +120,7 @@ public final class TarReader {
             attributes.append(
                 TarEntry.Attribute(String(cString: name), Array(UnsafeRawBufferPointer(start: value, count: size))))
         }
-        return attributes
+        return attributes.sorted { $0.name < $1.name }
     }
 }
 

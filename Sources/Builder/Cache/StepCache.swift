@@ -52,7 +52,7 @@ struct StepCache: Sendable {
     }
 
     func record(_ key: Digest) async throws(BerthError) -> Record? {
-        try await use { database in
+        try await look { database in
             let row = try Row.fetchOne(
                 database, sql: "SELECT layer, created, description, size FROM build_steps WHERE key = ?",
                 arguments: [key.description])
@@ -63,12 +63,15 @@ struct StepCache: Sendable {
         }
     }
 
-    /// Counts a use, for pruning by age.
-    func touch(_ key: Digest) async throws(BerthError) {
+    /// Counts a use of each record, for pruning by age.
+    func touch(_ keys: Set<Digest>) async throws(BerthError) {
+        guard !keys.isEmpty else { return }
         try await use { database in
-            try database.execute(
-                sql: "UPDATE build_steps SET used_at = ?, uses = uses + 1 WHERE key = ?",
-                arguments: [Date().timeIntervalSince1970, key.description])
+            for key in keys {
+                try database.execute(
+                    sql: "UPDATE build_steps SET used_at = ?, uses = uses + 1 WHERE key = ?",
+                    arguments: [Date().timeIntervalSince1970, key.description])
+            }
         }
     }
 
@@ -83,6 +86,15 @@ struct StepCache: Sendable {
                     key.description, record.layer?.description, record.created, record.description, record.size,
                     Date().timeIntervalSince1970,
                 ])
+        }
+    }
+
+    /// All layers that records name. Blocks.
+    func layers() throws -> Set<Digest> {
+        try database.read { database in
+            let layers = try String.fetchAll(
+                database, sql: "SELECT DISTINCT layer FROM build_steps WHERE layer IS NOT NULL")
+            return Set(try layers.map { try Digest($0) })
         }
     }
 
@@ -102,7 +114,7 @@ struct StepCache: Sendable {
 
     /// All records, the longest unused first.
     func entries() async throws(BerthError) -> [Entry] {
-        try await use { database in
+        try await look { database in
             try Row.fetchAll(database, sql: "SELECT * FROM build_steps ORDER BY used_at").map { row in
                 Entry(
                     key: row["key"],
@@ -138,7 +150,7 @@ struct StepCache: Sendable {
     }
 
     func mounts() async throws(BerthError) -> [MountEntry] {
-        try await use { database in
+        try await look { database in
             try Row.fetchAll(database, sql: "SELECT * FROM build_mounts ORDER BY used_at").map { row in
                 MountEntry(
                     name: row["name"], id: row["id"], created: Date(timeIntervalSince1970: row["created_at"]),
@@ -153,13 +165,23 @@ struct StepCache: Sendable {
         }
     }
 
+    private func look<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(BerthError) -> Value {
+        do {
+            return try await database.read(body)
+        } catch {
+            throw .internal("reading the build cache: \(error)", cause: error)
+        }
+    }
+
     private func use<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(BerthError) -> Value {
         do {
             return try await database.write(body)
         } catch {
-            throw .internal("using the build cache: \(error)", cause: error)
+            throw .internal("writing the build cache: \(error)", cause: error)
         }
     }
 }

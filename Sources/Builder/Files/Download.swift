@@ -36,35 +36,44 @@ struct Download: Sendable {
     init(_ url: String, into directory: String) async throws {
         name = Self.name(of: url)
         path = "\(directory)/download"
-        var hash = SHA256()
+        var configuration = HTTPClient.Configuration()
+        configuration.timeout = .init(connect: .seconds(10), read: .seconds(60))
+        // A refused connection is an answer; the default is to try again until the deadline.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
-            var request = HTTPClientRequest(url: url)
-            request.headers.add(name: "User-Agent", value: "berth")
-            let response = try await HTTPClient.shared.execute(request, timeout: .hours(1))
-            guard (200..<300).contains(response.status.code) else {
-                throw BerthError.invalidArgument(
-                    "ADD failed: failed to GET \(url) with status \(response.status.code) \(response.status.reasonPhrase)")
-            }
-            let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-            for try await buffer in response.body {
-                try buffer.withUnsafeReadableBytes { bytes in
-                    hash.update(bufferPointer: bytes)
-                    try file.writeAll(bytes)
-                }
-            }
-            let modified = response.headers.first(name: "Last-Modified").flatMap(parseHTTPDate) ?? 0
-            try FileDescriptor.openDirectory(directory)
-                .setTimes("download", accessed: modified * 1_000_000_000, modified: modified * 1_000_000_000)
-        } catch let error as SystemError {
-            throw BerthError("downloading \(url)", error)
-        } catch let error as BerthError {
-            throw error
-        } catch let error as CancellationError {
-            throw error
+            digest = try await Self.fetch(url, client, to: path)
+            try await client.shutdown()
         } catch {
-            throw BerthError.unavailable("ADD failed: cannot download \(url): \(error)", cause: error)
+            try? await client.shutdown()
+            switch error {
+            case let error as SystemError: throw BerthError("downloading \(url)", error)
+            case is BerthError, is CancellationError: throw error
+            default: throw BerthError.unavailable("ADD failed: cannot download \(url): \(error)", cause: error)
+            }
         }
-        digest = Digest(sha256: hash.finalize())
+    }
+
+    private static func fetch(_ url: String, _ client: HTTPClient, to path: String) async throws -> Digest {
+        var request = HTTPClientRequest(url: url)
+        request.headers.add(name: "User-Agent", value: "berth")
+        let response = try await client.execute(request, deadline: .distantFuture)
+        guard (200..<300).contains(response.status.code) else {
+            throw BerthError.invalidArgument(
+                "ADD failed: failed to GET \(url) with status \(response.status.code) \(response.status.reasonPhrase)")
+        }
+        var hash = SHA256()
+        let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+        for try await buffer in response.body {
+            try buffer.withUnsafeReadableBytes { bytes in
+                hash.update(bufferPointer: bytes)
+                try file.writeAll(bytes)
+            }
+        }
+        let modified = (response.headers.first(name: "Last-Modified").flatMap(parseHTTPDate) ?? 0) * 1_000_000_000
+        try FileDescriptor.openDirectory(Files.parent(of: path))
+            .setTimes(Files.lastComponent(of: path), accessed: modified, modified: modified)
+        return Digest(sha256: hash.finalize())
     }
 
     private static func unescaped(_ text: String) -> String {

@@ -18,6 +18,8 @@ struct BuildSession: Sendable {
     let progress: any BuildProgress
     /// Of this build alone; removed when it ends.
     let temporary: String
+    /// Keeps the layers that this build uses until its image does.
+    let hold: LayerHold
     let stages = Once<Int, StageState>()
     private let images = Once<String, Image>()
     private let roots = Once<[String], MountedRoot>()
@@ -57,29 +59,40 @@ struct BuildSession: Sendable {
         }
     }
 
-    /// Directories of an image's layers, lowest first.
-    func layers(of image: Image) async throws -> [String] {
-        try await blocking { _ in try store.layerPaths(of: image) }
+    /// A root file system: its layers by digest and as directories, lowest first.
+    struct Root: Sendable {
+        var diffIDs: [Digest] = []
+        var layers: [String] = []
     }
 
-    /// The directories of the root file system that `origin` names, lowest first.
-    func layers(of origin: Origin) async throws -> [String] {
+    /// Directories of an image's layers, lowest first.
+    func layers(of image: Image) async throws -> [String] {
+        hold.add(image.config.rootfs.diffIDs)
+        return try await blocking { _ in try store.layerPaths(of: image) }
+    }
+
+    /// The root file system that `origin` names; the context has none.
+    func root(of origin: Origin) async throws -> Root {
         switch origin {
-        case .context, .scratch: return []
-        case .stage(let index): return try await stage(index).layers
-        case .image(let name): return try await layers(of: try await image(name, platform: request.platform))
+        case .context, .scratch: return Root()
+        case .stage(let index):
+            let state = try await stage(index)
+            return Root(diffIDs: state.diffIDs, layers: state.layers)
+        case .image(let name):
+            let image = try await image(name, platform: request.platform)
+            return Root(diffIDs: image.config.rootfs.diffIDs, layers: try await layers(of: image))
         }
     }
 
     /// The files of the context, of a stage or of an image.
     func tree(_ origin: Origin) async throws -> SourceTree {
         if case .context = origin { return context }
-        let layers = try await layers(of: origin)
+        let layers = try await root(of: origin).layers
         let root = try await roots.value(for: layers) {
             try await blocking { _ in
                 let workspace = try store.makeWorkspace(layers: layers)
                 do {
-                    return MountedRoot(workspace: workspace, descriptor: try workspace.mount())
+                    return MountedRoot(workspace: workspace, descriptor: try workspace.mountReadOnly())
                 } catch {
                     workspace.discard()
                     throw error
@@ -100,6 +113,7 @@ struct BuildSession: Sendable {
     func close() async {
         _ = await stages.finish()
         _ = await images.finish()
+        try? await cache.touch(hold.usedKeys)
         let workspaces = await roots.finish().map(\.workspace)
         let temporary = temporary
         _ = try? await blocking { _ in

@@ -33,12 +33,7 @@ extension StageBuilder {
             let mount = try RunMount(text) { (value) throws(SyntaxError) in try expander.word(value) }
             let origin = try mount.from.map { (name) throws(SyntaxError) in try session.graph.origin(name) } ?? .context
             var content: Digest?
-            if mount.kind == .bind {
-                let tree = try await session.tree(origin)
-                content = try await blocking { cancellation in
-                    try Self.plan(of: mount, in: tree).digest(cancellation)
-                }
-            }
+            if mount.kind == .bind { content = try await self.content(of: mount, origin) }
             let target = mount.target ?? "/run/secrets/\(mount.id ?? mount.source ?? "")"
             prepared.append(
                 PreparedMount(
@@ -48,13 +43,28 @@ extension StageBuilder {
         return prepared
     }
 
-    static func plan(of mount: RunMount, in tree: SourceTree) throws -> CopyPlan {
-        let source = RawPath(Paths.clean(mount.source ?? ""))
-        guard let status = try tree.status(of: source) else {
+    /// What a bind mount shows, as a digest. Of a whole root the layers say it without a look at files.
+    private func content(of mount: RunMount, _ origin: Origin) async throws -> Digest {
+        if mount.isWholeTree, origin != .context { return .chain(try await session.root(of: origin).diffIDs) }
+        let tree = try await session.tree(origin)
+        return try await blocking { try mount.plan(in: tree).digest($0) }
+    }
+}
+
+extension RunMount {
+    var isWholeTree: Bool { Paths.clean(source ?? "").isEmpty }
+
+    func sourceStatus(in tree: SourceTree) throws -> FileStatus {
+        let path = Paths.clean(source ?? "")
+        guard let status = try tree.status(of: RawPath(path)) else {
             throw BerthError.notFound(
-                "failed to mount \(mount.target ?? ""): source \"\(source)\" is not in \(mount.from ?? "the build context")")
+                "failed to mount \(target ?? ""): source \"\(path)\" is not in \(from ?? "the build context")")
         }
-        return try CopyPlan(path: source, status, in: tree)
+        return status
+    }
+
+    func plan(in tree: SourceTree) throws -> CopyPlan {
+        try CopyPlan(path: RawPath(Paths.clean(source ?? "")), try sourceStatus(in: tree), in: tree)
     }
 }
 
@@ -123,7 +133,7 @@ extension PreparedMount {
                 let root = try FileDescriptor.openDirectory(path)
                 guard try root.entries().isEmpty else { return }
                 try RootWriter(root: root, cancellation: cancellation)
-                    .write(try StageBuilder.plan(of: mount, in: tree), to: "", isDirectory: true)
+                    .write(try mount.plan(in: tree), to: "", isDirectory: true)
             }
         }
         return StepMount(source: .bind(path: path), target: target, isReadOnly: mount.isReadOnly ?? false)
@@ -133,11 +143,10 @@ extension PreparedMount {
     private func bind(_ resources: inout StepResources) async throws -> StepMount {
         let session = resources.session
         let tree = try await session.tree(origin)
-        let plan = try await blocking { [mount] _ in try StageBuilder.plan(of: mount, in: tree) }
-        let layers = try await session.layers(of: origin)
-        let isWhole = Paths.clean(mount.source ?? "").isEmpty && !layers.isEmpty
+        let isFile = try await blocking { [mount] _ in try !mount.sourceStatus(in: tree).isDirectory }
+        let layers = try await session.root(of: origin).layers
+        let isWhole = mount.isWholeTree && !layers.isEmpty
         let isWritable = mount.isReadOnly == false
-        let isFile = plan.isSingleFile
 
         if isWhole, !isWritable { return StepMount(source: .layers(layers), target: target, isReadOnly: true) }
         var path: String?
@@ -146,7 +155,7 @@ extension PreparedMount {
             // and so has a file that may be written.
             let isPlain = layers.isEmpty && tree.ignored.isEmpty && !(isFile && isWritable)
             path = isPlain ? try tree.hostPath(of: mount.source ?? "") : nil
-            if path == nil { path = try await copy(plan, &resources) }
+            if path == nil { path = try await copy(tree, &resources) }
         }
         guard isWritable, !isFile else {
             return StepMount(source: .bind(path: path ?? ""), target: target, isReadOnly: !isWritable)
@@ -157,11 +166,11 @@ extension PreparedMount {
             isReadOnly: false)
     }
 
-    private func copy(_ plan: CopyPlan, _ resources: inout StepResources) async throws -> String {
+    private func copy(_ tree: SourceTree, _ resources: inout StepResources) async throws -> String {
         let directory = try resources.makeDirectory("bind")
-        return try await blocking { cancellation in
+        return try await blocking { [mount] cancellation in
             let writer = RootWriter(root: try FileDescriptor.openDirectory(directory), cancellation: cancellation)
-            try writer.write(plan, to: "files", isDirectory: false)
+            try writer.write(try mount.plan(in: tree), to: "files", isDirectory: false)
             return "\(directory)/files"
         }
     }

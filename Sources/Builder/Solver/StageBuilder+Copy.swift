@@ -13,6 +13,12 @@ extension StageBuilder {
         var items: [CopyItem] = []
         for source in copy.sources { items.append(try await item(source, request, origin)) }
         try request.checkDestination(items)
+        if origin == .context, let name = items.lazy.compactMap(\.environmentFile).first {
+            await session.progress.report(
+                .warning(
+                    "line \(step.line): EnvFileCopied: \(kind.rawValue) puts \(name) into the image, where everybody who "
+                        + "has the image can read it; list it in .dockerignore"))
+        }
 
         var owner = request.owner
         if copy.isLinked, let name = owner, !Ownership.isNumeric(name) { owner = try await numeric(name) }
@@ -168,7 +174,7 @@ extension StageBuilder {
         return try await blocking { _ in
             let workspace = try store.makeWorkspace(layers: layers)
             defer { workspace.discard() }
-            return try body(try workspace.mount())
+            return try body(try workspace.mountReadOnly())
         }
     }
 
@@ -214,6 +220,17 @@ enum CopyItem: Sendable {
     case archive(CopyPlan)
     /// A URL that need not be fetched if the cache has what its checksum names.
     case remote(String, Digest)
+}
+
+extension CopyItem {
+    /// A file with settings of the environment, which usually holds passwords.
+    fileprivate var environmentFile: RawPath? {
+        guard case .files(let plan) = self else { return nil }
+        return plan.entries.lazy.filter { !$0.status.isDirectory }.map(\.source).first {
+            let name = $0.split.name.description
+            return name == ".env" || name.hasPrefix(".env.") && !["example", "sample", "template"].contains { name.hasSuffix($0) }
+        }
+    }
 }
 
 /// A COPY or ADD with its variables replaced.

@@ -121,29 +121,33 @@ struct StageBuilder {
     func layer(
         for key: Digest, _ text: String, _ step: BuildStep, make: () async throws -> Layer?
     ) async throws -> (layer: Layer?, created: String) {
-        if !session.request.noCache, let record = try await session.cache.record(key) {
-            if let id = record.layer {
-                let store = session.store
-                if let layer = try await blocking({ _ in try store.layer(id) }) {
-                    try await session.cache.touch(key)
-                    await session.progress.report(.cached(step))
-                    return (layer, record.created)
-                }
-            } else {
-                try await session.cache.touch(key)
-                await session.progress.report(.cached(step))
-                return (nil, record.created)
-            }
+        if !session.request.noCache, let result = try await cached(key) {
+            session.hold.used(key)
+            await session.progress.report(.cached(step))
+            return result
         }
         let layer = try await make()
+        if let layer { session.hold.add([layer.diffID]) }
         let record = StepCache.Record(
             layer: layer?.diffID, created: timestamp(), description: text, size: layer?.size ?? 0)
         try await session.cache.store(record, for: key)
         return (layer, record.created)
     }
 
+    /// A record of the cache whose layer, if it has one, is still here.
+    private func cached(_ key: Digest) async throws -> (layer: Layer?, created: String)? {
+        guard let record = try await session.cache.record(key) else { return nil }
+        guard let id = record.layer else { return (nil, record.created) }
+        // First held, then looked up: what is found stays.
+        session.hold.add([id])
+        let store = session.store
+        guard let layer = try await blocking({ _ in try store.layer(id) }) else { return nil }
+        return (layer, record.created)
+    }
+
     /// Adds a step's layer and its line of history.
     mutating func add(_ result: (layer: Layer?, created: String), _ text: String) {
+        state.unchanged = nil
         if let layer = result.layer {
             state.diffIDs.append(layer.diffID)
             state.layers.append(layer.path)

@@ -16,6 +16,8 @@ struct StageState: Sendable {
     var historyKey: Digest
     /// ARG values that are in scope, in order of declaration.
     var arguments: [Variable] = []
+    /// The image that this is, as long as no instruction has followed it.
+    var unchanged: Image?
     /// CMD was set in this stage, so that ENTRYPOINT does not drop it.
     var setsCommand = false
 
@@ -40,13 +42,14 @@ struct StageState: Sendable {
         history = image.config.history ?? []
         diffIDs = image.config.rootfs.diffIDs
         self.layers = layers
+        unchanged = image
         var key = KeyBuilder("image")
         key.add("id", image.id.description)
         historyKey = key.finish()
         addDefaultPath()
     }
 
-    /// What `FROM` this stage starts with.
+    /// What `FROM` this stage starts with: the same but for what belongs to a stage.
     var asBase: StageState {
         var base = self
         base.arguments = []
@@ -95,7 +98,7 @@ struct StageState: Sendable {
     var chain: Digest { .chain(diffIDs) }
 }
 
-/// The present time as image histories have it.
-func timestamp() -> String {
-    Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+/// A time, the present one by default, as image histories have it.
+func timestamp(_ date: Date = Date()) -> String {
+    date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
 }

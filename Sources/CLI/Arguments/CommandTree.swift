@@ -3,6 +3,8 @@ struct CommandEntry: Sendable {
     enum Target: Sendable {
         case command(any Command.Type)
         case group(CommandGroup)
+        /// A group whose commands share flags that stand before the command's name.
+        case compose(CommandGroup)
     }
 
     /// The first is the one that help shows.
@@ -21,10 +23,15 @@ struct CommandEntry: Sendable {
         target = .group(group)
     }
 
+    init(_ names: String..., composes group: CommandGroup) {
+        self.names = names
+        target = .compose(group)
+    }
+
     var summary: String {
         switch target {
         case .command(let type): type.syntax.summary
-        case .group(let group): group.summary
+        case .group(let group), .compose(let group): group.summary
         }
     }
 }

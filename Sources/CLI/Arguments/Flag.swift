@@ -7,16 +7,9 @@ import Errors
 /// arguments or not depending on the command. A command declares its flags once; parsing, errors and
 /// help all follow from that table.
 struct Flag<Root>: Sendable {
-    enum Value: Sendable {
-        /// Set by its mere presence; `=false` unsets it.
-        case switched
-        /// Takes a value, in help called by this name.
-        case named(String)
-    }
-
     let long: String
     let short: Character?
-    let value: Value
+    let value: FlagValue
     let help: String
     /// What the flag means when it is absent, shown in help; nil shows nothing.
     let fallback: String?
@@ -34,9 +27,20 @@ struct Flag<Root>: Sendable {
     var spelling: String { short.map { "-\($0), --\(long)" } ?? "--\(long)" }
 }
 
+/// Whether a flag takes a value.
+enum FlagValue: Sendable {
+    /// Set by its mere presence; `=false` unsets it.
+    case switched
+    /// Takes a value, in help called by this name.
+    case named(String)
+}
+
 extension Flag {
+    /// Where a value goes.
+    typealias Place<Value> = any (WritableKeyPath<Root, Value> & Sendable)
+
     static func bool(
-        _ path: WritableKeyPath<Root, Bool> & Sendable, _ long: String, _ short: Character? = nil,
+        _ path: Place<Bool>, _ long: String, _ short: Character? = nil,
         _ help: String
     ) -> Flag {
         Flag(long: long, short: short, value: .switched, help: help, fallback: nil) {
@@ -46,7 +50,7 @@ extension Flag {
 
     /// A switch that is on by default or whose absence means something of its own.
     static func bool(
-        _ path: WritableKeyPath<Root, Bool?> & Sendable, _ long: String, _ short: Character? = nil, _ help: String,
+        _ path: Place<Bool?>, _ long: String, _ short: Character? = nil, _ help: String,
         fallback: String? = nil
     ) -> Flag {
         Flag(long: long, short: short, value: .switched, help: help, fallback: fallback) {
@@ -55,7 +59,7 @@ extension Flag {
     }
 
     static func string(
-        _ path: WritableKeyPath<Root, String?> & Sendable, _ long: String, _ short: Character? = nil,
+        _ path: Place<String?>, _ long: String, _ short: Character? = nil,
         _ help: String, value: String = "string", fallback: String? = nil
     ) -> Flag {
         Flag(long: long, short: short, value: .named(value), help: help, fallback: fallback) {
@@ -65,7 +69,7 @@ extension Flag {
 
     /// May be given several times.
     static func list(
-        _ path: WritableKeyPath<Root, [String]> & Sendable, _ long: String, _ short: Character? = nil,
+        _ path: Place<[String]>, _ long: String, _ short: Character? = nil,
         _ help: String, value: String = "list"
     ) -> Flag {
         Flag(long: long, short: short, value: .named(value), help: help, fallback: nil) {
@@ -74,7 +78,7 @@ extension Flag {
     }
 
     static func int(
-        _ path: WritableKeyPath<Root, Int?> & Sendable, _ long: String, _ short: Character? = nil, _ help: String,
+        _ path: Place<Int?>, _ long: String, _ short: Character? = nil, _ help: String,
         fallback: String? = nil
     ) -> Flag {
         custom(path, long, short, help, value: "int", fallback: fallback, Parse.int)
@@ -82,20 +86,20 @@ extension Flag {
 
     /// A size in bytes with an optional unit.
     static func bytes(
-        _ path: WritableKeyPath<Root, Int64?> & Sendable, _ long: String, _ short: Character? = nil, _ help: String
+        _ path: Place<Int64?>, _ long: String, _ short: Character? = nil, _ help: String
     ) -> Flag {
         custom(path, long, short, help, value: "bytes", Parse.bytes)
     }
 
     /// A duration as Go writes it, in nanoseconds.
     static func duration(
-        _ path: WritableKeyPath<Root, Int64?> & Sendable, _ long: String, _ help: String, fallback: String? = nil
+        _ path: Place<Int64?>, _ long: String, _ help: String, fallback: String? = nil
     ) -> Flag {
         custom(path, long, nil, help, value: "duration", fallback: fallback, Parse.duration)
     }
 
     static func custom<Value: Sendable>(
-        _ path: WritableKeyPath<Root, Value?> & Sendable, _ long: String, _ short: Character? = nil,
+        _ path: Place<Value?>, _ long: String, _ short: Character? = nil,
         _ help: String, value: String, fallback: String? = nil,
         _ parse: @escaping @Sendable (String) throws -> Value
     ) -> Flag {
@@ -114,7 +118,7 @@ extension Flag {
 
 extension Flag {
     /// The same flag of a command that holds `Root` as one of its parts.
-    func lifted<Outer>(to path: WritableKeyPath<Outer, Root> & Sendable) -> Flag<Outer> {
+    func lifted<Outer>(to path: any (WritableKeyPath<Outer, Root> & Sendable)) -> Flag<Outer> {
         let set = set
         return Flag<Outer>(
             long: long, short: short, value: value, help: help, fallback: fallback, isHidden: isHidden,

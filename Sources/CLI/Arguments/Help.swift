@@ -15,7 +15,7 @@ enum Help {
     static func text(of group: CommandGroup, path: String, usage: String, options: String = "") -> String {
         var text = "Usage:  \(path) \(usage)\n\n\(group.summary)\n"
         if !options.isEmpty { text += "\nOptions:\n\(options)" }
-        let groups = group.entries.filter { if case .group = $0.target { !$0.isHidden } else { false } }
+        let groups = group.entries.filter { if case .command = $0.target { false } else { !$0.isHidden } }
         let commands = group.entries.filter { if case .command = $0.target { !$0.isHidden } else { false } }
         if !groups.isEmpty { text += "\nManagement Commands:\n\(list(groups))" }
         if !commands.isEmpty { text += "\nCommands:\n\(list(commands))" }
@@ -25,7 +25,7 @@ enum Help {
     private static func list(_ entries: [CommandEntry]) -> String {
         let width = (entries.map { $0.names[0].count }.max() ?? 0) + 2
         return entries.sorted { $0.names[0] < $1.names[0] }.map {
-            "  " + $0.names[0].padded(to: width) + $0.summary + "\n"
+            "  " + $0.names[0].padded(to: width) + ($0.summary.split(separator: "\n").first ?? "") + "\n"
         }.joined()
     }
 

@@ -1,6 +1,5 @@
 import EngineAPI
 import Errors
-import Linux
 
 /// `--volume` and `--mount`, as the request has them.
 enum MountSpec {

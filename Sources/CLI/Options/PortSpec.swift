@@ -99,10 +99,8 @@ struct PortSpec: Equatable {
     }
 
     private static func isAddress(_ text: String) -> Bool {
-        if text.hasPrefix("["), text.hasSuffix("]") { return text.contains(":") }
-        if text.contains(":") { return true }
-        let bytes = text.split(separator: ".", omittingEmptySubsequences: false)
-        return bytes.count == 4 && bytes.allSatisfy { UInt8($0) != nil }
+        let bare = text.hasPrefix("[") && text.hasSuffix("]") ? String(text.dropFirst().dropLast()) : text
+        return AddressPrefix("\(bare)/0") != nil
     }
 
     private static func empty(_ text: String) -> BerthError {

@@ -40,3 +40,45 @@ struct ContainerAttachment: Sendable {
         await TerminalSizer { try await client.resizeContainer(id, height: $0, width: $1) }.apply()
     }
 }
+
+/// A container that was created a moment ago, from its start to its exit code: attach, wait, start, in
+/// the order that loses neither output nor code.
+struct AttachedRun: Sendable {
+    let id: String
+    let isTerminal: Bool
+    let streams: AttachedStreams
+    let detachKeys: DetachKeys
+    let forwardsSignals: Bool
+    /// The daemon removes the container at its end (`--rm`).
+    let endsRemoved: Bool
+    let session: Session
+
+    /// Returns when the user detached.
+    /// - Throws: `ExitCode` with the container's code, `0` too; what `start` throws.
+    func run(start: () async throws -> Void) async throws {
+        let client = session.client
+        let stream = try await client.attach(id, streams: streams)
+        let wait = try await client.wait(id, condition: endsRemoved ? .removed : .nextExit)
+        let attachment = ContainerAttachment(
+            client: client, id: id, isTerminal: isTerminal, forwardsSignals: forwardsSignals)
+        attachment.followSignals(session.signals)
+        try attachment.takeTerminal(forInput: streams.input)
+
+        let relay = StreamRelay(
+            stream: stream, isTerminal: isTerminal, forwardsInput: streams.input, detachKeys: detachKeys)
+        let running = Task { try await relay.run() }
+        do {
+            try await start()
+        } catch {
+            stream.close()
+            // The daemon removes what could not be started; the next command should not meet its name.
+            if endsRemoved { _ = try? await wait.exitCode() }
+            throw error
+        }
+        await attachment.applySize()
+        let end = try await running.value
+        Exit.restoreTerminal()
+        if end == .detached { return }
+        throw ExitCode(Int32(truncatingIfNeeded: try await wait.exitCode()))
+    }
+}

@@ -66,11 +66,11 @@ struct GoTemplateEvaluator {
         guard let first = command.first else { return .absent }
         if case .function(let name) = first {
             if name == "and" || name == "or", piped == nil { return try shortCircuit(name, command.dropFirst(), dot) }
-            var arguments = try command.dropFirst().map { try value(of: $0, dot) }
+            var arguments = try command.dropFirst().map { try self.value(of: $0, dot) }
             if let piped { arguments.append(piped) }
             return try TemplateFunctions.call(name, arguments)
         }
-        let value = try value(of: first, dot)
+        let value = try self.value(of: first, dot)
         var arguments = try command.dropFirst().map { try self.value(of: $0, dot) }
         if let piped { arguments.append(piped) }
         if case .method(let method) = value { return try method(arguments) }
@@ -99,7 +99,7 @@ struct GoTemplateEvaluator {
         case .function(let name): return try TemplateFunctions.call(name, [])
         case .parenthesis(let pipeline): return try evaluate(pipeline, dot)
         case .fields(let base, let names):
-            var value = try value(of: base, dot)
+            var value = try self.value(of: base, dot)
             for name in names { value = try field(name, of: value, path: names) }
             return value
         }

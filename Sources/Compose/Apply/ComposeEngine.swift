@@ -23,7 +23,7 @@ public protocol ComposeEngine: Sendable {
     /// Waits until the container does not run.
     /// - Returns: its exit code.
     func waitContainer(_ id: String) async throws -> Int
-    func logs(_ id: String, tty: Bool, _ request: LogRequest) async throws -> AsyncThrowingStream<LogPiece, any Error>
+    func logs(_ id: String, tty: Bool, _ request: LogRequest) async throws -> any AsyncSequence<LogPiece, any Error> & Sendable
     func top(_ id: String) async throws -> TopResponse
     /// Writes one file into a container, running or not.
     func writeFile(_ file: InjectedFile, in id: String) async throws
@@ -31,7 +31,7 @@ public protocol ComposeEngine: Sendable {
     /// - Returns: its exit code.
     func run(_ request: ExecCreateRequest, in id: String) async throws -> Int
     /// Starts, exits and removals of a project's containers, from now on.
-    func containerEvents(project: String) async throws -> AsyncThrowingStream<EventMessage, any Error>
+    func containerEvents(project: String) async throws -> any AsyncSequence<EventMessage, any Error> & Sendable
 
     // Networks and volumes.
     func networks(labels: [String]) async throws -> [NetworkInspect]
@@ -46,8 +46,8 @@ public protocol ComposeEngine: Sendable {
 
     // Images.
     func inspectImage(_ name: String) async throws -> ImageInspect
-    func pullImage(_ name: String, platform: String?) async throws -> AsyncThrowingStream<ProgressMessage, any Error>
-    func pushImage(_ name: String) async throws -> AsyncThrowingStream<ProgressMessage, any Error>
+    func pullImage(_ name: String, platform: String?) async throws -> any AsyncSequence<ProgressMessage, any Error> & Sendable
+    func pushImage(_ name: String) async throws -> any AsyncSequence<ProgressMessage, any Error> & Sendable
     func removeImage(_ name: String) async throws
 }
 
@@ -55,7 +55,7 @@ public protocol ComposeEngine: Sendable {
 public struct LogRequest: Sendable {
     public var follow = false
     public var timestamps = false
-    /// As the Engine API takes times: RFC 3339, seconds since 1970, or durations.
+    /// Seconds since 1970 with an optional fraction, as the Engine API takes times here.
     public var since: String?
     public var until: String?
     /// A number of lines, or `all`.

@@ -69,7 +69,7 @@ extension Service {
             for (key, value) in parsed where value != nil { resolved[key] = value }
         }
         for (key, value) in environment {
-            if let value = value ?? outer[key] { resolved[key] = value } else { resolved[key] = nil as String?? }
+            resolved.updateValue(value ?? outer[key], forKey: key)
         }
         environment = resolved
         envFiles = []

@@ -33,6 +33,7 @@ public enum Loader {
         var project = try decode(merged.resolvingDirectives(), name: name, environment: environment)
         project.workingDirectory = directory
         project.files = lookup.files
+        project.depth = options.depth
         project.warnings = lookup.warnings + documents.unset.map {
             "The \"\($0)\" variable is not set. Defaulting to a blank string."
         }
@@ -55,7 +56,7 @@ public enum Loader {
         return FilePath.directory(of: first)
     }
 
-    private static func parse(
+    static func parse(
         _ files: [String], directory: String, _ options: LoadOptions
     ) throws(BerthError) -> [Tree] {
         var trees: [Tree] = []

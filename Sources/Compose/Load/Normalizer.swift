@@ -64,7 +64,7 @@ extension Project {
         var copy = self
         for (name, service) in disabledServices where service.profiles.contains(where: active.contains) {
             var enabled = service
-            try enabled.resolveFiles(environment: environment)
+            if depth == .full { try enabled.resolveFiles(environment: environment) }
             copy.services[name] = enabled
             copy.disabledServices[name] = nil
         }

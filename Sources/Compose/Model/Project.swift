@@ -20,6 +20,8 @@ public struct Project: Sendable {
     public var configs: OrderedDictionary<String, ProjectFile>
     /// What the user should be told although loading went well, such as variables that are not set.
     public var warnings: [String] = []
+    /// How far the services are resolved.
+    public var depth: LoadOptions.Depth = .full
     /// Top-level `x-…`, as written.
     var extensions: OrderedTree = [:]
     /// Every profile that some service names.

@@ -45,7 +45,8 @@ struct ContainerSpec {
         config.workingDir = service.workingDirectory ?? ""
         config.tty = service.tty
         config.openStdin = service.stdinOpen
-        config.env = service.environment.compactMap { key, value in value.map { "\(key)=\($0)" } }
+        // A name alone takes the image's variable away.
+        config.env = service.environment.map { key, value in value.map { "\(key)=\($0)" } ?? key }
         config.cmd = service.command
         config.entrypoint = service.entrypoint
         config.macAddress = service.networkMode == nil ? "" : service.macAddress ?? ""

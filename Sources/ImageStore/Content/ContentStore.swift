@@ -68,8 +68,9 @@ struct ContentStore: Sendable {
     func blobs() throws -> [(digest: Digest, size: Int64)] {
         let directory = try FileDescriptor.openDirectory(root + "/blobs/sha256")
         return try directory.entries().compactMap { name in
-            guard let digest = try? Digest(hex: name) else { return nil }
-            return (digest, try directory.status(of: name).size)
+            // Another collection may have removed it meanwhile.
+            guard let digest = try? Digest(hex: name), let status = try? directory.status(of: name) else { return nil }
+            return (digest, status.size)
         }
     }
 }

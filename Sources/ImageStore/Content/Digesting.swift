@@ -1,5 +1,5 @@
 import Archive
-import Crypto
+import struct Crypto.SHA256
 import OCI
 
 /// Passes bytes on and digests them.

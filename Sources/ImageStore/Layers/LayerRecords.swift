@@ -47,7 +47,7 @@ extension LayerBlob {
 
     /// The first form of a layer that is known stays the one that new manifests name.
     func insert(_ database: Database) throws {
-        let implicit = implicitDirectories.flatMap { Array($0.bytes) + [0] }
+        let implicit: [UInt8] = implicitDirectories.flatMap { Array($0.bytes) + [0] }
         try database.execute(
             sql: """
                 INSERT INTO image_layer_blobs (diff_id, digest, media_type, size, implicit_directories)

@@ -190,3 +190,6 @@ extension FileDescriptor {
 }
 
 let linuxTemporaryFile: Int32 = 0o20200000  // O_TMPFILE
+
+/// `fcntl(F_DUPFD_CLOEXEC)`, for a second owner that is not a `FileDescriptor`.
+public func duplicateDescriptor(_ number: Int32) -> Int32 { linux_fcntl(number, F_DUPFD_CLOEXEC, 0) }

@@ -318,3 +318,10 @@ public func makeDeviceNumber(major: UInt32, minor: UInt32) -> UInt64 {
 public func splitDeviceNumber(_ number: UInt64) -> (major: UInt32, minor: UInt32) {
     (linux_major(dev_t(number)), linux_minor(dev_t(number)))
 }
+
+/// A path made absolute by the kernel: links followed, `..` resolved. The path must exist.
+public func absolutePath(_ path: String) throws(SystemError) -> String {
+    guard let resolved = realpath(path, nil) else { throw SystemError("realpath", errno: errno, subject: path) }
+    defer { free(resolved) }
+    return String(cString: resolved)
+}

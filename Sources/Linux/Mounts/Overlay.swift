@@ -53,6 +53,7 @@ extension Mount {
             try overlay.set("workdir", writable.work)
         }
         // An index would tie the upper directory to these very lower directories for good.
+        try overlay.set("source", "overlay")
         try overlay.set("index", "off")
         try overlay.set("xino", "off")
         return try overlay.mount(attributes)

@@ -43,7 +43,9 @@ public struct ElementTransaction: Sendable {
         append(NFT_MSG_DELSETELEM.rawValue, "NFT_MSG_DELSETELEM", 0, elements, set)
     }
 
-    private mutating func append(_ type: UInt32, _ call: String, _ flags: Int32, _ elements: [SetElement], _ set: String) {
+    private mutating func append(
+        _ type: UInt32, _ call: String, _ flags: Int32, _ elements: [SetElement], _ set: String
+    ) {
         var rest = elements[...]
         while !rest.isEmpty {
             var message = Self.message(type, call, flags: flags | NLM_F_ACK, table: table, set: set)
@@ -104,6 +106,13 @@ public struct NetfilterSocket: ~Copyable {
 
     public init() throws(SystemError) { socket = try NetlinkSocket(family: NETLINK_NETFILTER) }
 
+    /// Goes on with the descriptor of an earlier one whose last exchange did not fail. Closing such a
+    /// descriptor soon after elements were deleted waits, some ten milliseconds, until the kernel has
+    /// freed them; so it pays to keep it.
+    public init(reusing descriptor: FileDescriptor) { socket = NetlinkSocket(reusing: descriptor) }
+
+    public var descriptor: FileDescriptor { socket.descriptor }
+
     /// Carries out all changes of a transaction, or none and throws the first reason.
     public mutating func commit(_ transaction: ElementTransaction) throws(SystemError) {
         guard !transaction.isEmpty else { return }
@@ -120,6 +129,17 @@ public struct NetfilterSocket: ~Copyable {
         } catch {
             if error.errno == ENOENT { return nil }
             throw error
+        }
+    }
+
+    /// The names of the tables of family `inet`.
+    public mutating func tables() throws(SystemError) -> [String] {
+        var message = NetlinkMessage(
+            UInt16(NFNL_SUBSYS_NFTABLES) << 8 | UInt16(NFT_MSG_GETTABLE.rawValue), flags: NLM_F_DUMP,
+            call: "NFT_MSG_GETTABLE")
+        message.append(nfgenmsg(nfgen_family: UInt8(NFPROTO_INET), version: UInt8(NFNETLINK_V0), res_id: 0))
+        return try socket.dump(message) { reply in
+            reply.attributes(after: MemoryLayout<nfgenmsg>.size)[NFTA_TABLE_NAME.rawValue]?.text
         }
     }
 

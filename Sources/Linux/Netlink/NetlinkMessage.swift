@@ -16,11 +16,11 @@ struct NetlinkMessage: Sendable {
         self.subject = subject
         bytes = []
         bytes.reserveCapacity(256)
-        append(UInt32(Self.headerSize))
-        append(type)
-        append(UInt16(truncatingIfNeeded: flags | NLM_F_REQUEST))
-        append(UInt32(0))  // sequence
-        append(UInt32(0))  // port: the kernel fills in ours
+        // The kernel takes a port of zero for the socket's own.
+        append(
+            nlmsghdr(
+                nlmsg_len: 0, nlmsg_type: type, nlmsg_flags: UInt16(truncatingIfNeeded: flags | NLM_F_REQUEST),
+                nlmsg_seq: 0, nlmsg_pid: 0))
     }
 
     /// Appends an integer or a C structure as it lies in memory; netlink is in host order.
@@ -68,7 +68,7 @@ struct NetlinkMessage: Sendable {
     /// Pads to four bytes and writes the new length into the header.
     private mutating func seal() {
         while !bytes.count.isMultiple(of: 4) { bytes.append(0) }
-        if bytes.count >= Self.headerSize { store(UInt32(bytes.count), at: 0) }
+        store(UInt32(bytes.count), at: 0)
     }
 
     private mutating func store<Value: FixedWidthInteger>(_ value: Value, at offset: Int) {

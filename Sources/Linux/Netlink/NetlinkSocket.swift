@@ -5,12 +5,14 @@ import Glibc
 /// enough (a few microseconds) to be opened for one exchange, so that nothing has to be shared:
 /// the kernel itself puts the changes of several sockets in order.
 struct NetlinkSocket: ~Copyable {
-    private let descriptor: FileDescriptor
+    let descriptor: FileDescriptor
     private var sequence: UInt32
     private var buffer: [UInt8]
 
-    init(family: Int32) throws(SystemError) {
-        let descriptor = try Self.open(family)
+    init(family: Int32) throws(SystemError) { self.init(reusing: try Self.open(family)) }
+
+    /// A socket on which all earlier exchanges came to their end.
+    init(reusing descriptor: FileDescriptor) {
         self.descriptor = descriptor
         sequence = 0
         buffer = [UInt8](repeating: 0, count: 32 * 1024)
@@ -26,6 +28,11 @@ struct NetlinkSocket: ~Copyable {
             try systemCall("setsockopt", "netlink") {
                 setsockopt(descriptor.rawValue, SOL_NETLINK, option, &on, socklen_t(MemoryLayout<Int32>.size))
             }
+        }
+        // The kernel answers before `send` returns; waiting longer than this means that it never will.
+        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        try systemCall("setsockopt", "netlink") {
+            setsockopt(descriptor.rawValue, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         }
         return descriptor
     }

@@ -19,8 +19,16 @@ public enum LinkSetting: Sendable {
     case name(String)
     /// Give it no `fe80::` address of its own when it comes up.
     case noLinkLocal
-    /// As a port of a bridge it talks to the bridge itself but to no other isolated port.
-    case isolatedPort
+    /// As a port of a bridge.
+    case port(Set<PortFlag>)
+}
+
+/// How a port of a bridge forwards.
+public enum PortFlag: Sendable {
+    /// It talks to the bridge itself but to no other isolated port.
+    case isolated
+    /// Frames may leave by the port that they came in by.
+    case hairpin
 }
 
 /// One end of a virtual cable.
@@ -104,10 +112,13 @@ extension RouteRequest {
                         $0.attribute(IFLA_INET6_ADDR_GEN_MODE, UInt8(IN6_ADDR_GEN_MODE_NONE.rawValue))
                     }
                 }
-            case .isolatedPort:
+            case .port(let flags):
                 message.nested(IFLA_LINKINFO) { message in
                     message.attribute(IFLA_INFO_SLAVE_KIND, Array("bridge".utf8))
-                    message.nested(IFLA_INFO_SLAVE_DATA) { $0.attribute(IFLA_BRPORT_ISOLATED, UInt8(1)) }
+                    message.nested(IFLA_INFO_SLAVE_DATA) { message in
+                        message.attribute(IFLA_BRPORT_MODE, UInt8(flags.contains(.hairpin) ? 1 : 0))
+                        message.attribute(IFLA_BRPORT_ISOLATED, UInt8(flags.contains(.isolated) ? 1 : 0))
+                    }
                 }
             }
         }

@@ -21,6 +21,9 @@ public struct InterfaceAddress: Sendable, Equatable {
     public let link: Int32
     public let address: [UInt8]
     public let prefix: Int
+
+    /// `fe80::/10`, which the kernel gives to an interface by itself.
+    public var isLinkLocal: Bool { address.count == 16 && address[0] == 0xfe && address[1] & 0xc0 == 0x80 }
 }
 
 /// A route of the main table, in network order.

@@ -247,3 +247,8 @@ extension Process {
         }
     }
 }
+
+extension Process {
+    /// The number of this process.
+    public static var ownID: Int32 { getpid() }
+}

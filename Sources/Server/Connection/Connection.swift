@@ -113,11 +113,10 @@ actor Connection {
 // MARK: - Events of the channel
 
 extension Connection {
-    /// Whether the channel should not read on for now.
-    var isFull: Bool {
-        guard bufferedBytes > Self.readAheadLimit || parts.count > 64 else { return false }
-        isReadHeld = true
-        return true
+    /// Whether the channel may read on. If not, it is made to as soon as the backlog has gone down.
+    func mayRead() -> Bool {
+        isReadHeld = bufferedBytes > Self.readAheadLimit || parts.count > 64
+        return !isReadHeld
     }
 
     func received(_ part: HTTPServerRequestPart) {
@@ -146,6 +145,10 @@ extension Connection {
         task?.cancel()
     }
 
+    var hasInputEnded: Bool {
+        if case .open = input { false } else { true }
+    }
+
     private func wakeReader() {
         reader?.resume()
         reader = nil
@@ -167,10 +170,7 @@ extension Connection {
         }
         let part = parts.removeFirst()
         if case .body(let buffer) = part { bufferedBytes -= buffer.readableBytes }
-        if isReadHeld, !isFull {
-            isReadHeld = false
-            channel.read()
-        }
+        if isReadHeld, mayRead() { channel.read() }
         return part
     }
 
@@ -196,7 +196,13 @@ extension Connection {
             let head = HTTPResponseHead(version: .http1_1, status: .continue)
             channel.writeAndFlush(HTTPServerResponsePart.head(head), promise: nil)
         }
-        switch try await nextPart() {
+        let part: HTTPServerRequestPart?
+        do {
+            part = try await nextPart()
+        } catch let error as HTTPParserError {
+            throw BerthError.invalidArgument("unexpected EOF while reading the request body", cause: error)
+        }
+        switch part {
         case .body(let buffer):
             return Array(buffer.readableBytesView)
         case .end:

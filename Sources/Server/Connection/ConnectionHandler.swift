@@ -16,14 +16,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if connection.assumeIsolated({ !$0.isFull }) { context.read() }
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case ChannelEvent.inputClosed? = event as? ChannelEvent {
-            connection.assumeIsolated { $0.inputClosed() }
-        }
-        context.fireUserInboundEventTriggered(event)
+        if connection.assumeIsolated({ $0.mayRead() }) { context.read() }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -33,5 +26,23 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         connection.assumeIsolated { $0.failed(error) }
+    }
+}
+
+/// Tells a connection of the end of the client's input before the decoder, and instead of it: the
+/// decoder would drop what it holds back, which may be the beginning of a raw stream.
+final class InputEndHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let connection: Connection
+
+    init(_ connection: Connection) { self.connection = connection }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed? = event as? ChannelEvent {
+            connection.assumeIsolated { $0.inputClosed() }
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
     }
 }

@@ -6,39 +6,76 @@ import NIOPosix
 extension Connection {
     /// Turns the connection into a raw stream to `stream` and returns when it is over.
     func hijack(_ stream: HijackedStream, _ response: Response, of request: HTTPRequestHead) async throws {
-        let far = try await connect(stream.descriptor)
-        let near = try becomeRelay(to: far)
-        let head = Self.head(of: response, upgraded: request.headers.contains(name: "Upgrade"))
-        channel.writeAndFlush(ByteBuffer(string: head), promise: nil)
-        near.start()
+        let near = RelayHandler(.near)
+        // The far side may speak and close before the near side is ready; it keeps that until `start`.
+        let far = NIOLoopBound(RelayHandler(.far), eventLoop: channel.eventLoop)
+        let farChannel = try await connect(stream.descriptor, far)
+        do {
+            try becomeRelay(near)
+            let head = Self.head(of: response, upgraded: request.headers.contains(name: "Upgrade"))
+            try await channel.writeAndFlush(ByteBuffer(string: head)).get()
+            await untilHeadIsRead()
+            guard channel.isActive else { throw ChannelError.ioOnClosedChannel }
+        } catch {
+            // The client has left meanwhile.
+            farChannel.close(promise: nil)
+            throw error
+        }
+        RelayHandler.start(near: near, far: far.value)
         try await channel.closeFuture.get()
     }
 
-    /// A channel on a descriptor of its own, so that it and the engine may close in any order.
-    private func connect(_ stream: any ConnectedStream) async throws -> any Channel {
+    /// Clients on Python's http.client (docker-py, Ansible, older Compose) read the head through a
+    /// buffer and the stream past it: what arrives together with the head they lose. So the stream
+    /// begins when the client has read the head, or shows no sign of doing so.
+    private func untilHeadIsRead() async {
+        let patience = ContinuousClock.now + .milliseconds(50)
+        while ContinuousClock.now < patience, channel.isActive, !isHeadRead {
+            try? await Task.sleep(for: .microseconds(100))
+        }
+    }
+
+    private var isHeadRead: Bool {
+        guard channel.localAddress?.protocol == .unix else { return true }
+        let answer = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable {
+            (socket: NIOBSDSocket.Handle) in isDrained(socket)
+        }
+        return answer ?? true
+    }
+
+    /// Makes a channel on a descriptor of its own, so that it and the engine may close in any order.
+    /// It lives on our own event loop, so that the two sides need no locks.
+    private func connect(
+        _ stream: any ConnectedStream, _ handler: NIOLoopBound<RelayHandler>
+    ) async throws -> any Channel {
         let descriptor = try duplicate(stream.rawValue)
-        // On our own event loop, so that the two sides need no locks.
         return try await ClientBootstrap(group: channel.eventLoop)
             .channelOption(.autoRead, value: false)
             .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(handler.value)
+                }
+            }
             .withConnectedSocket(descriptor)
             .get()
     }
 
-    /// Replaces the HTTP handlers. What the decoder holds back of the client's bytes goes first.
-    private func becomeRelay(to far: any Channel) throws -> RelayHandler {
-        let pair = RelayHandler.pair()
+    /// Replaces the HTTP handlers by `handler`. What the decoder holds back of the client's bytes goes
+    /// to it first.
+    private func becomeRelay(_ handler: RelayHandler) throws {
+        guard channel.isActive else { throw ChannelError.ioOnClosedChannel }
         let pipeline = channel.pipeline.syncOperations
         try channel.syncOptions?.setOption(.autoRead, value: false)
-        try pipeline.addHandler(pair.near)
-        try far.pipeline.syncOperations.addHandler(pair.far)
+        try pipeline.addHandler(handler)
         // From the end of the pipeline to its start: the decoder's rest must not meet a handler that
         // expects HTTP.
         pipeline.removeHandler(try pipeline.handler(type: ConnectionHandler.self), promise: nil)
         pipeline.removeHandler(
             try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self), promise: nil)
+        pipeline.removeHandler(try pipeline.handler(type: InputEndHandler.self), promise: nil)
         pipeline.removeHandler(try pipeline.handler(type: HTTPResponseEncoder.self), promise: nil)
-        return pair.near
+        if hasInputEnded { handler.inputEnded() }
     }
 
     /// By hand, for the encoder would add a framing that a raw stream does not have.

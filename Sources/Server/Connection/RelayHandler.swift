@@ -8,7 +8,7 @@ final class RelayHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private enum Side {
+    enum Side {
         /// The client.
         case near
         /// The container.
@@ -22,24 +22,34 @@ final class RelayHandler: ChannelInboundHandler {
     private var owesRead = false
     /// Nobody wants what this side still receives.
     private var isDiscarding = false
+    private var hasOutputEnded = false
+    /// What came before the other side was ready.
+    private var early: Early? = Early()
+
+    private struct Early {
+        var bytes: [ByteBuffer] = []
+        var hasEnded = false
+    }
 
     /// How long a client may take to close after its output has ended. Closing at once would reset
     /// a connection that has unread input, and so lose output on its way.
     private static let linger = TimeAmount.seconds(2)
 
-    private init(_ side: Side) { self.side = side }
+    init(_ side: Side) { self.side = side }
 
-    static func pair() -> (near: RelayHandler, far: RelayHandler) {
-        let pair = (near: RelayHandler(.near), far: RelayHandler(.far))
-        pair.near.partner = pair.far
-        pair.far.partner = pair.near
-        return pair
-    }
-
-    /// Begins to read on both sides.
-    func start() {
-        pull()
-        partner?.pull()
+    /// Passes on what came early, and reads on both sides from then on. Both must be in their pipelines.
+    static func start(near: RelayHandler, far: RelayHandler) {
+        near.partner = far
+        far.partner = near
+        for side in [near, far] {
+            let early = side.early
+            side.early = nil
+            for bytes in early?.bytes ?? [] { side.pass(bytes) }
+            side.partner?.context?.flush()
+            if early?.hasEnded == true { side.inputEnded() }
+        }
+        near.pull()
+        far.pull()
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
@@ -50,11 +60,11 @@ final class RelayHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isDiscarding, let far = partner?.context else { return }
-        far.write(NIOAny(unwrapInboundIn(data)), promise: nil)
+        pass(unwrapInboundIn(data))
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        guard early == nil else { return }
         partner?.context?.flush()
         pull()
     }
@@ -64,20 +74,35 @@ final class RelayHandler: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case ChannelEvent.inputClosed? = event as? ChannelEvent { partner?.endOutput() }
+        if case ChannelEvent.inputClosed? = event as? ChannelEvent { inputEnded() }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        switch side {
+        inputEnded()
         // Not only the end of its input: the container's side must see that the client is gone.
-        case .near: partner?.context?.close(promise: nil)
-        case .far: partner?.endOutput()
-        }
+        if side == .near { partner?.context?.close(promise: nil) }
         partner = nil
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         context.close(promise: nil)
+    }
+
+    private func pass(_ bytes: ByteBuffer) {
+        if early != nil {
+            early?.bytes.append(bytes)
+        } else if !isDiscarding {
+            partner?.context?.write(NIOAny(bytes), promise: nil)
+        }
+    }
+
+    /// This side receives no more.
+    func inputEnded() {
+        if early != nil {
+            early?.hasEnded = true
+        } else {
+            partner?.endOutput()
+        }
     }
 
     private func pull() {
@@ -92,16 +117,26 @@ final class RelayHandler: ChannelInboundHandler {
 
     /// The partner has no more for this side.
     private func endOutput() {
-        guard let context, !isDiscarding else { return }
-        context.flush()
+        guard let context, !hasOutputEnded else { return }
+        hasOutputEnded = true
+        // Nobody is left to take what the client still sends. Reading it keeps its writes from failing
+        // and shows when it closes.
+        if side == .near {
+            isDiscarding = true
+            if owesRead { pull() }
+        }
+        // Not before all is written: where the input has ended too, NIO closes at once and drops the rest.
+        let written = context.eventLoop.makePromise(of: Void.self)
+        context.writeAndFlush(NIOAny(ByteBuffer()), promise: written)
+        written.futureResult.assumeIsolated().whenSuccess { self.closeOutput() }
+    }
+
+    private func closeOutput() {
+        guard let context else { return }
         context.close(mode: .output, promise: nil)
         guard side == .near else { return }
-        isDiscarding = true
-        if owesRead { pull() }
         let channel = context.channel
         let deadline = context.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
         channel.closeFuture.whenComplete { _ in deadline.cancel() }
-        // Its own end of input may already have come.
-        context.read()
     }
 }

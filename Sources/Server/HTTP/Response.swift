@@ -1,5 +1,4 @@
 import EngineAPI
-import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
@@ -27,8 +26,7 @@ struct Response: Sendable {
     }
 
     static func json(_ value: some Encodable, status: HTTPResponseStatus = .ok) throws -> Response {
-        var buffer = ByteBuffer(bytes: try JSON.encode(value))
-        buffer.writeStaticString("\n")
+        let buffer = ByteBuffer(bytes: try JSON.line(value))
         return Response(status: status, headers: ["Content-Type": JSON.mediaType], body: .bytes(buffer))
     }
 
@@ -70,15 +68,9 @@ struct Response: Sendable {
 enum JSON {
     static let mediaType = "application/json"
 
-    static func encode(_ value: some Encodable) throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .withoutEscapingSlashes
-        return try encoder.encode(value)
-    }
-
     /// The value as a line of its own.
     static func line(_ value: some Encodable) throws -> [UInt8] {
-        try encode(value) + [UInt8(ascii: "\n")]
+        try OrderedJSONEncoder().encode(value) + [UInt8(ascii: "\n")]
     }
 }
 

@@ -44,6 +44,6 @@ struct ContainerFileRoutes: Sendable {
     }
 
     private static func headers(_ stat: PathStat) throws -> HTTPHeaders {
-        ["X-Docker-Container-Path-Stat": try JSON.encode(stat).base64EncodedString()]
+        ["X-Docker-Container-Path-Stat": Data(try OrderedJSONEncoder().encode(stat)).base64EncodedString()]
     }
 }

@@ -137,7 +137,7 @@ extension Request {
     func terminalSize() throws -> (height: Int, width: Int) {
         let options = try ResizeOptions(query)
         guard let height = options.height, let width = options.width, height >= 0, width >= 0 else {
-            throw BerthError.invalidArgument("invalid terminal size: the query parameters \"h\" and \"w\" must be numbers")
+            throw BerthError.invalidArgument("the query parameters \"h\" and \"w\" must be numbers")
         }
         return (height, width)
     }

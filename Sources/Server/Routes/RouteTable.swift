@@ -27,10 +27,10 @@ extension [Route] {
         var routes: [Route] = [
             .post("/swarm/init", noSwarm),
             .post("/swarm/join", noSwarm),
-            .get("/plugins", { _ in try .json([String]()) }),
-            .get("/plugins/{name...}/json", { request in
+            .get("/plugins") { _ in try .json([String]()) },
+            .get("/plugins/{name...}/json") { request in
                 throw BerthError.notFound("plugin \"\(try request.parameter("name"))\" not found")
-            }),
+            },
         ]
         for resource in ["swarm", "nodes", "services", "tasks", "secrets", "configs"] {
             for pattern in ["/\(resource)", "/\(resource)/{rest...}"] {

@@ -92,29 +92,13 @@ struct StartCommand: Command {
         let client = session.client
         let container = try await client.inspectContainer(name)
         let isTerminal = container.config.tty
-        let takesInput = interactive && container.config.openStdin
         let keys = try detachKeys.map { try DetachKeys(parsing: $0) } ?? .standard
-        let stream = try await client.attach(
-            container.id, streams: AttachedStreams(input: takesInput, output: true, error: true), detachKeys: detachKeys)
-        let wait = try await client.wait(
-            container.id, condition: container.hostConfig.autoRemove ? .removed : .nextExit)
-        let attachment = ContainerAttachment(
-            client: client, id: container.id, isTerminal: isTerminal, forwardsSignals: !isTerminal)
-        attachment.followSignals(session.signals)
-        try attachment.takeTerminal(forInput: takesInput)
-        let relay = StreamRelay(
-            stream: stream, isTerminal: isTerminal, forwardsInput: takesInput, detachKeys: keys)
-        let running = Task { try await relay.run() }
-        do {
-            try await client.startContainer(container.id, detachKeys: detachKeys)
-        } catch {
-            stream.close()
-            throw error
-        }
-        await attachment.applySize()
-        let end = try await running.value
-        Exit.restoreTerminal()
-        if end == .detached { return }
-        throw ExitCode(Int32(truncatingIfNeeded: try await wait.exitCode()))
+        try await AttachedRun(
+            id: container.id, isTerminal: isTerminal,
+            streams: AttachedStreams(
+                input: interactive && container.config.openStdin, output: true, error: true),
+            detachKeys: keys, forwardsSignals: !isTerminal, endsRemoved: container.hostConfig.autoRemove,
+            session: session
+        ).run { try await client.startContainer(container.id, detachKeys: detachKeys) }
     }
 }

@@ -127,7 +127,7 @@ private struct ContainerToHost: Sendable {
             extraction.ownership = keepsOwners ? .archive : .current
             extraction.makesDevices = false
             let report = try Extraction.extract(
-                FileSource(pipe), into: try FileDescriptor.openDirectory(root), options: extraction)
+                from: FileSource(pipe), into: try FileDescriptor.openDirectory(root), options: extraction)
             return report.bytes
         }
     }
@@ -212,7 +212,7 @@ private struct HostToContainer: Sendable {
                     counter.add(entry.size)
                     if !keepsOwners { (entry.userID, entry.groupID) = (0, 0) }
                 })
-            if source.isContents {
+            if source.isContents, place.name == nil {
                 try packer.packContents(of: try FileDescriptor.openDirectory(source.path))
             } else {
                 let name = Files.lastComponent(of: source.path)
@@ -267,9 +267,6 @@ private struct HostToContainer: Sendable {
             throw BerthError.invalidArgument("cannot copy a directory to a file: \(id):\(path)")
         }
         if stat == nil, !sourceIsDirectory, path.hasSuffix("/") {
-            throw BerthError.notFound("no such directory: \(id):\(path)")
-        }
-        if CopyPath.meansContents(local) {
             throw BerthError.notFound("no such directory: \(id):\(path)")
         }
         return Place(directory: Files.parent(of: target), name: Files.lastComponent(of: target))

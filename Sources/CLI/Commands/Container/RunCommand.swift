@@ -38,36 +38,10 @@ struct RunCommand: Command {
             Console.print(created.id)
             return
         }
-        try await runAttached(created.id, keys, session)
-    }
-
-    private func runAttached(_ id: String, _ keys: DetachKeys, _ session: Session) async throws {
-        let client = session.client
-        let streams = try options.attachedStreams(detached: false)
-        let stream = try await client.attach(id, streams: streams, detachKeys: detachKeys)
-        let wait = try await client.wait(id, condition: options.autoRemove ? .removed : .nextExit)
-        let attachment = ContainerAttachment(
-            client: client, id: id, isTerminal: options.tty, forwardsSignals: signalProxy ?? true)
-        attachment.followSignals(session.signals)
-        try attachment.takeTerminal(forInput: streams.input)
-
-        let relay = StreamRelay(
-            stream: stream, isTerminal: options.tty, forwardsInput: streams.input, detachKeys: keys)
-        let running = Task { try await relay.run() }
-        do {
-            try await start(id, session)
-        } catch {
-            stream.close()
-            // The daemon removes what could not be started; the next command should not meet its name.
-            if options.autoRemove { _ = try? await wait.exitCode() }
-            throw error
-        }
-        await attachment.applySize()
-        let end = try await running.value
-        Exit.restoreTerminal()
-        if end == .detached { return }
-        let code = try await wait.exitCode()
-        throw ExitCode(Int32(truncatingIfNeeded: code))
+        try await AttachedRun(
+            id: created.id, isTerminal: options.tty, streams: try options.attachedStreams(detached: false),
+            detachKeys: keys, forwardsSignals: signalProxy ?? true, endsRemoved: options.autoRemove, session: session
+        ).run { try await start(created.id, session) }
     }
 
     /// - Throws: `ExitCode` 126 or 127 after telling why, when the program itself cannot be run.

@@ -64,7 +64,7 @@ enum VolumeRow {
     ])
 
     static func row(_ volume: Volume) -> TemplateValue {
-        let labels = volume.labels ?? [:]
+        let labels = volume.labels
         let size = volume.usageData.flatMap { $0.size < 0 ? nil : Human.size($0.size) }
         return .row([
             "Driver": .string(volume.driver),

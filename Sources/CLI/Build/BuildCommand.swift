@@ -1,0 +1,244 @@
+import Client
+import EngineAPI
+import Errors
+import Linux
+
+/// `berth build`.
+struct BuildCommand: Command {
+    static let syntax = CommandSyntax(
+        "[OPTIONS] PATH | URL | -", "Build an image from a Dockerfile", .exactly(1))
+
+    static let flags: [Flag<BuildCommand>] = [
+        .list(\.extraHosts, "add-host", nil, "Add a custom host-to-IP mapping (format: \"host:ip\")", value: "strings"),
+        .list(\.buildArguments, "build-arg", nil, "Set build-time variables", value: "stringArray"),
+        .bool(\.caBundle, "ca-bundle", nil, "Give the build's steps this host's certificate authorities"),
+        .list(\.cacheFrom, "cache-from", nil, "External cache sources", value: "stringArray"),
+        .string(\.dockerfile, "file", "f", "Name of the Dockerfile (default: \"PATH/Dockerfile\")"),
+        .string(\.imageIDFile, "iidfile", nil, "Write the image ID to a file"),
+        .list(\.labels, "label", nil, "Set metadata for an image", value: "stringArray"),
+        .bytes(\.memory, "memory", "m", "Memory limit"),
+        .string(\.network, "network", nil, "Set the networking mode for the RUN instructions during build", fallback: "\"default\""),
+        .bool(\.noCache, "no-cache", nil, "Do not use cache when building the image"),
+        .string(\.platform, "platform", nil, "Set target platform for build"),
+        .custom(
+            \.progress, "progress", nil, "Set type of progress output (\"auto\", \"plain\", \"tty\", \"quiet\")",
+            value: "string", fallback: "\"auto\"", BuildProgressStyle.parse),
+        .bool(\.pull, "pull", nil, "Always attempt to pull all referenced images"),
+        .bool(\.push, "push", nil, "Push the image once it is built"),
+        .bool(\.quiet, "quiet", "q", "Suppress the build output and print image ID on success"),
+        .bytes(\.shmSize, "shm-size", nil, "Shared memory size for build containers"),
+        .list(\.tags, "tag", "t", "Name and optionally a tag (format: \"name:tag\")", value: "stringArray"),
+        .string(\.target, "target", nil, "Set the target build stage to build"),
+        .ignored("builder", takesValue: true), .ignored("cache-to", takesValue: true),
+        .ignored("compress", takesValue: false), .ignored("force-rm", takesValue: false),
+        .ignored("load", takesValue: false), .ignored("provenance", takesValue: true),
+        .ignored("rm", takesValue: false), .ignored("sbom", takesValue: true),
+        .ignored("attest", takesValue: true), .ignored("disable-content-trust", takesValue: false),
+        .ignored("ulimit", takesValue: true), .ignored("cgroup-parent", takesValue: true),
+    ]
+
+    var extraHosts: [String] = []
+    var buildArguments: [String] = []
+    var caBundle = false
+    var cacheFrom: [String] = []
+    var dockerfile: String?
+    var imageIDFile: String?
+    var labels: [String] = []
+    var memory: Int64?
+    var network: String?
+    var noCache = false
+    var platform: String?
+    var progress: BuildProgressStyle?
+    var pull = false
+    var push = false
+    var quiet = false
+    var shmSize: Int64?
+    var tags: [String] = []
+    var target: String?
+    var arguments: [String] = []
+
+    func run(in session: Session) async throws {
+        let display = BuildDisplays.make(quiet ? .quiet : progress ?? .auto)
+        var options = try options(session)
+        let sent = SizeCounter()
+        let body: EngineRequest.Body
+        let context = arguments[0]
+        if Self.isRemote(context) {
+            options.remote = context
+            options.dockerfile = dockerfile
+            body = .empty
+        } else if context == "-" {
+            guard !Console.input.isTerminal else {
+                throw BerthError.invalidArgument("the build context \"-\" is read from stdin, which is a terminal")
+            }
+            if dockerfile == "-" {
+                throw BerthError.invalidArgument("invalid argument: can't use stdin for both build context and dockerfile")
+            }
+            options.dockerfile = dockerfile
+            body = try await StandardInputContext.body()
+        } else {
+            let source = try BuildContextSource(
+                context: context, dockerfile: dockerfile, in: session.workingFolder)
+            options.dockerfile = source.dockerfile
+            body = source.body { sent.add($0) }
+        }
+        let id = try await BuildRun(display: display, sent: sent).perform(options, body, session.client)
+        try await finish(id, session)
+    }
+
+    private func finish(_ id: String?, _ session: Session) async throws {
+        if let path = imageIDFile, let id {
+            do throws(SystemError) { try Files.write(path, id) } catch { throw BerthError("writing the image ID", error) }
+        }
+        if quiet, let id { Console.print(id) }
+        guard push else { return }
+        for tag in tags {
+            let (repository, name) = EngineClient.split(tag)
+            let messages = try await session.client.pushImage(
+                repository, tag: name ?? "latest", auth: try RegistryCredentials(session).auth(forImage: tag))
+            try await PullProgress(to: Console.output, quiet: quiet).show(messages)
+        }
+    }
+
+    private func options(_ session: Session) throws -> EngineClient.BuildOptions {
+        var options = EngineClient.BuildOptions()
+        options.tags = tags
+        for text in buildArguments {
+            let (name, value) = Parse.pair(text)
+            // Without a value it is the environment's, and left to its default where there is none.
+            if let value = value ?? session.environment[name] { options.arguments[name] = .some(value) }
+        }
+        options.target = target
+        options.labels = Parse.map(labels)
+        options.noCache = noCache
+        options.pull = pull
+        options.quiet = quiet
+        options.networkMode = network
+        options.extraHosts = try extraHosts.map { try NetworkSpec.extraHost($0) }
+        options.platform = platform
+        options.memory = memory
+        options.shmSize = shmSize
+        options.cacheFrom = cacheFrom
+        options.caBundle = caBundle
+        options.credentials = try RegistryCredentials(session).all
+        return options
+    }
+
+    private static func isRemote(_ context: String) -> Bool {
+        ["http://", "https://", "git://", "git@", "github.com/"].contains { context.hasPrefix($0) }
+    }
+}
+
+/// A build context on stdin: an archive, or a Dockerfile alone.
+enum StandardInputContext {
+    static func body() async throws -> EngineRequest.Body {
+        var head: [UInt8] = []
+        while head.count < 512, let more = try await BlockingReader.read(Console.input, upTo: 64 * 1024) { head += more }
+        guard isArchive(head) else {
+            while let more = try await BlockingReader.read(Console.input) { head += more }
+            return TarPipe.upload { [head] writer in try writer.add(file: "Dockerfile", head) }
+        }
+        return .stream(contentType: "application/x-tar") { [head] writer in
+            try await writer.write(head)
+            while let more = try await BlockingReader.read(Console.input) { try await writer.write(more) }
+        }
+    }
+
+    /// Whether bytes begin a tar archive or a compressed file.
+    static func isArchive(_ head: [UInt8]) -> Bool {
+        let magics: [[UInt8]] = [
+            [0x1F, 0x8B], [0x42, 0x5A, 0x68], [0xFD, 0x37, 0x7A, 0x58, 0x5A], [0x28, 0xB5, 0x2F, 0xFD],
+        ]
+        if magics.contains(where: { head.starts(with: $0) }) { return true }
+        return head.count >= 262 && head[257..<262].elementsEqual("ustar".utf8)
+    }
+}
+
+/// One build, from its first byte to its image.
+struct BuildRun: Sendable {
+    let display: any BuildDisplay
+    let sent: SizeCounter
+
+    /// - Returns: the image's ID, where the daemon told it.
+    /// - Throws: what made the build fail.
+    func perform(
+        _ options: EngineClient.BuildOptions, _ body: EngineRequest.Body, _ client: EngineClient, name: String? = nil
+    ) async throws -> String? {
+        let start = ContinuousClock.now
+        var result = BuildOutcome(tags: options.tags)
+        do {
+            let messages = try await client.build(options, context: body)
+            var reader = BuildMessageReader(display: display, name: name)
+            for try await message in messages {
+                if reader.isFirst {
+                    display.sentContext(bytes: sent.total, seconds: start.duration(to: .now).seconds, of: name)
+                }
+                try reader.take(message)
+            }
+            result.imageID = reader.finish()
+        } catch {
+            display.failed(of: name)
+            throw error
+        }
+        result.seconds = start.duration(to: .now).seconds
+        display.finished(result, of: name)
+        return result.imageID
+    }
+}
+
+extension Duration {
+    var seconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) * 1e-18
+    }
+}
+
+/// Tells Berth's events from the classic builder's text, of which only one is shown.
+struct BuildMessageReader {
+    let display: any BuildDisplay
+    let name: String?
+    private var imageID: String?
+    private var mode = Mode.undecided([])
+    private(set) var isFirst = true
+
+    private enum Mode {
+        /// Text that came before anything told which kind of daemon this is.
+        case undecided([String])
+        case events
+        case text
+    }
+
+    /// A daemon that sends events sends one with its first step: this much text alone means none will come.
+    private static let patience = 3
+
+    init(display: any BuildDisplay, name: String?) {
+        self.display = display
+        self.name = name
+    }
+
+    mutating func take(_ message: BuildMessage) throws {
+        isFirst = false
+        if let error = message.error { throw BerthError(.internal, error) }
+        if let id = message.aux?.imageID { imageID = id }
+        if let event = message.aux?.berth {
+            mode = .events
+            display.show(event, of: name)
+            return
+        }
+        let progress = message.status.map { status in message.id.map { "\($0): \(status)\n" } ?? "\(status)\n" }
+        guard let text = message.stream ?? progress, !text.isEmpty else { return }
+        switch mode {
+        case .events: break
+        case .text: display.show(text: text)
+        case .undecided(let held) where held.count < Self.patience: mode = .undecided(held + [text])
+        case .undecided(let held):
+            mode = .text
+            for text in held + [text] { display.show(text: text) }
+        }
+    }
+
+    /// - Returns: the image's ID.
+    mutating func finish() -> String? {
+        if case .undecided(let held) = mode { for text in held { display.show(text: text) } }
+        return imageID
+    }
+}

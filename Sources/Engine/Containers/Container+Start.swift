@@ -1,0 +1,206 @@
+import EngineAPI
+import Errors
+import FoundationEssentials
+import Linux
+import Network
+import OCI
+import ShimProtocol
+
+extension Container {
+    /// Starts the container. Throws `notModified` when it runs already.
+    func start() async throws {
+        try await exclusively {
+            switch phase {
+            case .running(let run):
+                if run.isPaused { throw BerthError.conflict("cannot start a paused container, try unpause instead") }
+                throw BerthError(.notModified, "container \(id) is running")
+            case .removing, .dead:
+                throw BerthError.conflict("container is marked for removal and cannot be started")
+            case .created, .exited, .restarting: break
+            }
+            restartTimer?.cancel()
+            record.wasStoppedByUser = false
+            try await run()
+        }
+    }
+
+    /// One run, from a stopped container to a running program. On failure everything made for it is
+    /// gone again, and the reason is kept.
+    func run() async throws {
+        do {
+            try await joinNetworks()
+            let (launch, connection) = try await launchShim()
+            do {
+                try await complete(launch, connection)
+            } catch {
+                connection.close()
+                throw error
+            }
+        } catch {
+            throw await failedToStart(error)
+        }
+    }
+
+    private func launchShim() async throws -> (Launch, ShimConnection) {
+        let run = try RunPlan(record, services: services)
+        let launch = try await blocking { try run.write() }
+        let connection = try await ShimConnection.launch(
+            launch, shim: services.configuration.shimPath, log: services.shimLog)
+        return (launch, connection)
+    }
+
+    private func complete(_ launch: Launch, _ connection: ShimConnection) async throws {
+        let pid = try await expect(connection) { event in
+            if case .created(let pid) = event { return pid }
+            return nil
+        }
+        let process = try Linux.Process.openPidfd(pid)
+        // The file system is built meanwhile.
+        try await connectNetworks(pid: pid)
+        try await expect(connection) { event in
+            if case .ready = event { return true }
+            return nil
+        }
+        for (attach, descriptor) in waitingAttaches { try connection.send(.attach(attach), descriptor: descriptor) }
+        waitingAttaches = []
+        try connection.send(.start)
+        let startedAt = try await expect(connection) { event in
+            if case .started(let time) = event { return time }
+            return nil
+        }
+        shim = connection
+        phase = .running(ContainerPhase.Run(pid: pid, process: process, startedAt: startedAt))
+        record.lastRun = ContainerRecord.LastRun(startedAt: startedAt)
+        record.isSupposedToRun = true
+        publish()
+        follow(connection)
+        // A container that removes itself leaves nothing that a row could be needed for.
+        if !record.hostConfig.autoRemove { try await save() }
+        tell("start")
+        startHealthMonitor()
+    }
+
+    /// The next event, which must be the one looked for.
+    @discardableResult
+    private func expect<Value: Sendable>(
+        _ connection: ShimConnection, _ match: (ShimEvent) -> Value?
+    ) async throws -> Value {
+        for await event in connection.events {
+            if let value = match(event) { return value }
+            if case .failed(let failure) = event { throw failure }
+        }
+        throw BerthError.internal("the container's shim ended while it started the container")
+    }
+
+    private func failedToStart(_ error: any Error) async -> any Error {
+        for (_, descriptor) in waitingAttaches { withExtendedLifetime(descriptor) {} }
+        waitingAttaches = []
+        await leaveNetworks(namespaceEnds: true)
+        let message: String
+        var code = BerthError.Code.internal
+        record.lastRun.exitCode = 128
+        switch error {
+        case let failure as Failure:
+            message = await explain(failure)
+            switch failure.kind {
+            case .notFound:
+                record.lastRun.exitCode = 127
+                code = .invalidArgument
+            case .notExecutable:
+                record.lastRun.exitCode = 126
+                code = .invalidArgument
+            case .portTaken: code = .internal
+            case .setup: code = .internal
+            }
+        case let error as BerthError:
+            message = error.message
+            code = error.code
+        default:
+            message = "\(error)"
+        }
+        record.lastRun.error = message
+        if case .restarting = phase { phase = .exited }
+        publish()
+        try? await save()
+        return BerthError(code, message, cause: error)
+    }
+
+    /// Words for a failure that the shim only has a number for.
+    private func explain(_ failure: Failure) async -> String {
+        guard failure.kind == .portTaken, let port = failure.port else {
+            return "failed to create task for container: \(failure.message)"
+        }
+        let holder = await owner(of: port)
+        return "driver failed programming external connectivity on endpoint \(record.name) ("
+            + "\(record.endpoints.first?.endpointID.prefix(12) ?? "")): Bind for \(port.hostAddress):\(port.hostPort) failed: "
+            + "port is already allocated" + (holder.map { " (\($0))" } ?? "")
+    }
+
+    private func owner(of port: PublishedPort) async -> String? {
+        for other in services.board.all() where other.record.id != id && other.phase.run != nil {
+            let holds = other.record.publishedPorts.contains {
+                $0.hostPort == port.hostPort && $0.transport == port.transport.rawValue
+            }
+            if holds { return "held by container \(other.record.name) (\(other.record.shortID))" }
+        }
+        guard let address = IPAddress(port.hostAddress), let transport = TransportProtocol(rawValue: port.transport.rawValue)
+        else { return nil }
+        let owner = try? await blocking { PortOwner.find(transport, address, port: port.hostPort) }
+        return owner?.description
+    }
+
+    // MARK: Following a running container
+
+    /// Listens to the shim until it is gone.
+    func follow(_ connection: ShimConnection) {
+        Task {
+            for await event in connection.events { await self.handle(event) }
+            await self.shimIsGone(connection)
+        }
+    }
+
+    private func handle(_ event: ShimEvent) async {
+        switch event {
+        case .exited(let exit): await ended(exit)
+        case .execStarted(let exec, let pid):
+            startingExecs.removeValue(forKey: exec)?.resume(returning: pid)
+        case .execFailed(let exec, let failure):
+            startingExecs.removeValue(forKey: exec)?.resume(throwing: failure)
+        case .execExited(let exec, let code):
+            execIDs.remove(exec)
+            onExecExit(exec, code)
+            execWaiters.removeValue(forKey: exec)?.yield(code)
+            tell("exec_die", ["execID": exec, "exitCode": "\(code)"])
+            publish()
+        case .failed(let failure):
+            logger.error("container \(record.shortID): \(failure.message)")
+        case .created, .ready, .started, .snapshot: break
+        }
+    }
+
+    /// The shim ended without a word: killed, most likely. Its container went with it.
+    private func shimIsGone(_ connection: ShimConnection) async {
+        for (_, continuation) in startingExecs { continuation.resume(throwing: BerthError.unavailable("the container's shim is gone")) }
+        startingExecs = [:]
+        guard shim === connection, phase.run != nil else { return }
+        await ended(await lastWords())
+    }
+
+    /// How a container ended whose shim can no longer say it.
+    func lastWords() async -> Exit {
+        let bundle = services.configuration.bundle(of: id)
+        let cgroup = services.cgroup(of: id)
+        let exit = try? await blocking { () -> Exit in
+            try? cgroup.killAll()
+            try? cgroup.remove()
+            if let text = try? Files.readText(bundle + "/exit") {
+                let words = text.split(whereSeparator: \.isWhitespace)
+                if words.count == 3, let code = Int32(words[0]), let time = Int64(words[2]) {
+                    return Exit(code: code, outOfMemory: words[1] == "1", time: time)
+                }
+            }
+            return Exit(code: 137, outOfMemory: false, time: Clock.now())
+        }
+        return exit ?? Exit(code: 137, outOfMemory: false, time: Clock.now())
+    }
+}

@@ -1,0 +1,42 @@
+import EngineAPI
+import Errors
+import Linux
+
+extension SpecInput {
+    /// What the record says, with names of other containers turned into their namespaces.
+    init(_ record: ContainerRecord, services: Services) throws {
+        let configuration = services.configuration
+        let directory = configuration.directory(of: record.id)
+        let host = record.hostConfig
+        self.init(
+            id: record.id, config: record.config, hostConfig: host, mounts: record.mounts,
+            hostname: record.config.hostname, domainname: record.config.domainname,
+            hostsFile: directory + "/hosts", hostnameFile: directory + "/hostname",
+            resolvFile: directory + "/resolv.conf",
+            network: try Self.namespace(host.networkMode, "net", services, default: .new),
+            pid: try Self.namespace(host.pidMode, "pid", services, default: .new),
+            ipc: try Self.namespace(host.ipcMode, "ipc", services, default: .new),
+            uts: host.utsMode == "host" ? .host : .new,
+            cgroup: host.cgroupnsMode == "host" ? .host : .new,
+            caBundle: record.handsCABundle ? configuration.caBundle : nil, initPath: nil,
+            cgroupPath: Self.cgroupPath(record, configuration), defaultShmSize: configuration.defaultShmSize)
+    }
+
+    private static func namespace(
+        _ mode: String, _ kind: String, _ services: Services, default fallback: NamespaceChoice
+    ) throws -> NamespaceChoice {
+        if mode == "host" { return .host }
+        guard mode.hasPrefix("container:") else { return fallback }
+        let name = String(mode.dropFirst("container:".count))
+        let other = try services.board.find(name)
+        guard let run = other.phase.run else {
+            throw BerthError.conflict("cannot join \(kind) of a non running container: \(other.record.id)")
+        }
+        return .path("/proc/\(run.pid)/ns/\(kind)")
+    }
+
+    static func cgroupPath(_ record: ContainerRecord, _ configuration: EngineConfiguration) -> String {
+        let parent = record.hostConfig.cgroupParent.isEmpty ? configuration.cgroupParent : record.hostConfig.cgroupParent
+        return "\(parent)/\(record.id)"
+    }
+}

@@ -1,0 +1,164 @@
+import Errors
+import Linux
+import Network
+import ShimProtocol
+
+/// What a starting daemon does with what the last one left.
+extension Engine {
+    func restore() async throws {
+        let networks = try services.records.load(NetworkRecord.self, from: .network)
+        let volumes = try services.records.load(VolumeRecord.self, from: .volume)
+        let containers = try services.records.load(ContainerRecord.self, from: .container)
+        for reason in networks.damaged + volumes.damaged + containers.damaged {
+            services.logger.error("a record cannot be read and was set aside: \(reason)")
+        }
+        services.volumes.restore(volumes.records)
+        try services.networks.driver.start()
+        for record in networks.records { try services.networks.add(record) }
+        try await ensureBuiltInNetworks()
+        await withTaskGroup(of: Void.self) { group in
+            for record in containers.records { group.addTask { await self.restore(record) } }
+        }
+        try reconcileNetworks()
+        await startThoseThatShouldRun()
+    }
+
+    /// Takes over a container's shim, or finds out how it ended.
+    private func restore(_ record: ContainerRecord) async {
+        var phase: ContainerPhase = record.lastRun.startedAt == 0 ? .created : .exited
+        var connection: ShimConnection?
+        var missed: Exit?
+        if let (shim, snapshot) = await takeOver(record) {
+            switch snapshot.phase {
+            case .running:
+                if let process = try? Linux.Process.openPidfd(snapshot.pid) {
+                    phase = .running(ContainerPhase.Run(pid: snapshot.pid, process: process, startedAt: snapshot.startedAt))
+                    connection = shim
+                    for endpoint in record.endpoints where endpoint.address != nil || endpoint.addressIPv6 != nil {
+                        services.networks.rejoin(record.id, name: record.name, endpoint: endpoint)
+                    }
+                }
+            case .exited: missed = snapshot.exit
+            case .created: break  // it ends by itself when nobody starts it
+            }
+        }
+        let container = makeContainer(record, phase: phase)
+        await container.adopt(connection, missedEnd: missed)
+    }
+
+    /// The shim of a container, with what it says of it; nil when there is none.
+    private func takeOver(_ record: ContainerRecord) async -> (ShimConnection, Snapshot)? {
+        let bundle = services.configuration.bundle(of: record.id)
+        guard Files.exists(bundle + "/shim.sock"), let shim = try? await ShimConnection.takeOver(bundle: bundle) else {
+            return nil
+        }
+        // A shim that is stopped must not hold up the others.
+        let snapshot = await withTaskGroup(of: Snapshot?.self) { group in
+            group.addTask {
+                for await event in shim.events { if case .snapshot(let snapshot) = event { return snapshot } }
+                return nil
+            }
+            group.addTask {
+                try? await Task.sleep(for: .seconds(5))
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first
+        }
+        guard let snapshot else {
+            services.logger.error("the shim of container \(record.name) does not answer")
+            shim.close()
+            return nil
+        }
+        return (shim, snapshot)
+    }
+
+    private func reconcileNetworks() throws {
+        let networks = services.networks.all().compactMap(\.record.bridgeNetwork)
+        var members: [BridgeDriver.Member] = []
+        for snapshot in services.board.all() where snapshot.phase.run != nil {
+            for (endpoint, network) in try snapshot.record.members(services.networks) {
+                members.append(BridgeDriver.Member(endpoint, of: network))
+            }
+        }
+        let leftovers = try services.networks.driver.reconcile(networks: networks, members: members)
+        if !leftovers.isEmpty { services.logger.notice("removed what an earlier daemon left: \(leftovers)") }
+        for entry in services.networks.all() { try services.networks.publishNames(ofNetwork: entry.record.id) }
+    }
+
+    private func startThoseThatShouldRun() async {
+        for snapshot in services.board.all().sorted(by: { $0.record.created < $1.record.created }) {
+            guard snapshot.phase.run == nil, snapshot.record.shouldRunAtStart else { continue }
+            Task {
+                do {
+                    try await self.container(snapshot.record.id).start()
+                } catch {
+                    self.services.logger.warning("starting container \(snapshot.record.name): \(error)")
+                }
+            }
+        }
+    }
+}
+
+extension ContainerRecord {
+    /// Whether the restart policy wants the container when the daemon starts and finds it stopped.
+    var shouldRunAtStart: Bool {
+        switch hostConfig.restartPolicy?.name {
+        case "always": true
+        case "unless-stopped": !wasStoppedByUser && lastRun.startedAt != 0
+        case "on-failure": isSupposedToRun
+        default: false
+        }
+    }
+}
+
+extension Container {
+    /// The first word on a container after the daemon started.
+    func adopt(_ connection: ShimConnection?, missedEnd: Exit?) async {
+        if let connection {
+            shim = connection
+            record.isSupposedToRun = true
+            publish()
+            follow(connection)
+            startHealthMonitor()
+            return
+        }
+        if record.isSupposedToRun {
+            // It ended while nobody listened.
+            let exit: Exit
+            if let missedEnd { exit = missedEnd } else { exit = await lastWords() }
+            record.lastRun.exitCode = exit.code
+            record.lastRun.outOfMemory = exit.outOfMemory
+            record.lastRun.finishedAt = exit.time
+            if !record.shouldRunAtStart { record.isSupposedToRun = false }
+        }
+        for index in record.endpoints.indices {
+            record.endpoints[index].address = nil
+            record.endpoints[index].addressIPv6 = nil
+        }
+        publish()
+        try? await save()
+        if record.hostConfig.autoRemove, record.lastRun.startedAt != 0 || phase.run == nil {
+            try? await remove(.init(volumes: true, force: true))
+        }
+    }
+}
+
+extension Engine {
+    /// Takes away what the engine made on the host outside of its own directories: for uninstalling.
+    /// Containers must not run.
+    public func tearDown() async throws {
+        let running = services.board.all().filter { $0.phase.run != nil }.map(\.record.name)
+        guard running.isEmpty else {
+            throw BerthError.conflict("containers still run: \(running.sorted().joined(separator: ", "))")
+        }
+        let networks = services.networks.all().compactMap(\.record.bridgeNetwork)
+        let driver = services.networks.driver
+        let parent = Cgroup(services.configuration.cgroupParent, in: services.hierarchies)
+        try await blocking {
+            try driver.tearDown(networks)
+            try parent.remove()
+        }
+    }
+}

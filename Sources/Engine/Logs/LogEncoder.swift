@@ -1,0 +1,97 @@
+import EngineAPI
+
+/// Turns records into what a client of `logs` reads: bytes as they are for a container with a
+/// terminal, otherwise Docker's frames (stream, three zeros, length as 32 bits big-endian, payload),
+/// one for each record.
+struct LogEncoder {
+    private let tty: Bool
+    private let wantsOutput: Bool
+    private let wantsError: Bool
+    private let timestamps: Bool
+    private let since: Int64?
+    private let until: Int64?
+    /// What `details` puts before each line: the log driver's attributes.
+    private let details: [UInt8]
+    /// Whether the next record of a stream begins a line, for timestamps: parts of a long line are
+    /// joined.
+    private var isAtLineStart: (output: Bool, error: Bool) = (true, true)
+
+    /// What is ready for the client.
+    private(set) var pending: [UInt8] = []
+    /// A record later than `until` was met: no more will be wanted.
+    private(set) var isPastEnd = false
+
+    init(_ options: LogsOptions, tty: Bool, attributes: [String: String]) {
+        self.tty = tty
+        wantsOutput = options.stdout
+        // A terminal has one stream.
+        wantsError = options.stderr && !tty
+        timestamps = options.timestamps
+        since = options.since?.timeNano
+        until = options.until?.timeNano
+        details = options.details
+            ? Array(attributes.sorted { $0.key < $1.key }.map { "\($0)=\($1)" }.joined(separator: ",").utf8) + [0x20]
+            : []
+    }
+
+    /// Takes a line of the file, without its newline.
+    mutating func append(_ line: UnsafeBufferPointer<UInt8>) {
+        if line.isEmpty { return }
+        guard let record = LogRecordParser.parse(line) else { return appendDamaged(line) }
+        append(record)
+    }
+
+    private mutating func append(_ record: LogRecord) {
+        if since != nil || until != nil, let time = LogTime.nanoseconds(record.time) {
+            if let since, time < since { return }
+            if let until, time > until {
+                isPastEnd = true
+                return
+            }
+        }
+        guard record.stream == .output ? wantsOutput : wantsError else { return }
+        let startsLine = record.stream == .output ? isAtLineStart.output : isAtLineStart.error
+        let endsLine = record.text.last == UInt8(ascii: "\n")
+        if record.stream == .output { isAtLineStart.output = endsLine } else { isAtLineStart.error = endsLine }
+        var head: [UInt8] = []
+        if startsLine {
+            if timestamps { head = LogTime.padded(record.time) + [UInt8(ascii: " ")] }
+            head += details
+        }
+        emit(head, record.text, to: record.stream)
+    }
+
+    private mutating func emit(_ head: [UInt8], _ text: [UInt8], to stream: LogRecord.Stream) {
+        if !tty {
+            let length = UInt32(truncatingIfNeeded: head.count + text.count)
+            pending.append(contentsOf: [stream.rawValue, 0, 0, 0])
+            withUnsafeBytes(of: length.bigEndian) { pending.append(contentsOf: $0) }
+        }
+        pending.append(contentsOf: head)
+        pending.append(contentsOf: text)
+    }
+
+    /// A crash in the middle of a write leaves half a record; what was written after it stands on the
+    /// same line.
+    private mutating func appendDamaged(_ line: UnsafeBufferPointer<UInt8>) {
+        let start = Array(#"{"log":""#.utf8)
+        var next: Int?
+        if line.count > start.count {
+            next = (1..<line.count - start.count).first { line[$0] == start[0] && line[$0...].starts(with: start) }
+        }
+        noteDamage(bytes: next ?? line.count)
+        if let next { append(UnsafeBufferPointer(rebasing: line[next...])) }
+    }
+
+    mutating func noteDamage(bytes: Int) {
+        let stream: LogRecord.Stream = wantsError ? .error : .output
+        guard wantsError || wantsOutput else { return }
+        emit([], Array("[berth: skipped \(bytes) bytes of a damaged log record]\n".utf8), to: stream)
+    }
+
+    /// Hands over what is ready.
+    mutating func take() -> [UInt8] {
+        defer { pending.removeAll(keepingCapacity: false) }
+        return pending
+    }
+}

@@ -1,0 +1,98 @@
+import Errors
+import Linux
+import NIOCore
+import NIOPosix
+import ShimProtocol
+
+/// The daemon's end of a shim's control socket. Events arrive as a stream that ends when the shim
+/// is gone; commands, with descriptors where they carry some, go out at once.
+final class ShimConnection: Sendable {
+    private let socket: FileDescriptor
+    private let channel: any Channel
+    let events: AsyncStream<ShimEvent>
+
+    private init(_ socket: FileDescriptor, _ channel: any Channel, _ events: AsyncStream<ShimEvent>) {
+        self.socket = socket
+        self.channel = channel
+        self.events = events
+    }
+
+    /// Starts a shim and tells it what to run.
+    static func launch(_ launch: Launch, shim: String, log: FileDescriptor) async throws -> ShimConnection {
+        let (ours, theirs) = try UnixSocket.pair()
+        let null = try FileDescriptor.open("/dev/null", 2 /* O_RDWR */)
+        _ = try Linux.Process.spawn(
+            shim, ["berth-shim", String(launch.id.prefix(12))], environment: [],
+            inheriting: [
+                .init(null, as: 0), .init(log, as: 1), .init(log, as: 2), .init(theirs, as: 3),
+            ],
+            newSession: true)
+        let connection = try await connect(ours)
+        try connection.send(ShimRequest.launch(launch))
+        return connection
+    }
+
+    /// Takes over the shim of a container that an earlier daemon started.
+    static func takeOver(bundle: String) async throws -> ShimConnection {
+        let connection = try await connect(try UnixSocket.connect(bundle + "/shim.sock"))
+        try connection.send(ShimRequest.control)
+        return connection
+    }
+
+    private static func connect(_ socket: FileDescriptor) async throws -> ShimConnection {
+        let (stream, continuation) = AsyncStream.makeStream(of: ShimEvent.self)
+        // NIO owns and closes what it is given; commands with descriptors need the socket itself.
+        let duplicate = try systemCall("dup") { duplicateDescriptor(socket.rawValue) }
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(EventReader(continuation))
+                }
+            }
+            .withConnectedSocket(duplicate).get()
+        return ShimConnection(socket, channel, stream)
+    }
+
+    func send(_ command: ShimCommand, descriptor: FileDescriptor? = nil) throws {
+        try transmit(Frame.encode(command), descriptor)
+    }
+
+    private func send(_ request: ShimRequest) throws { try transmit(Frame.encode(request), nil) }
+
+    /// The socket is non-blocking, as NIO made it; commands are small, so it is full only when the
+    /// shim is stopped, which is an error for the one who waits for it.
+    private func transmit(_ frame: [UInt8], _ descriptor: FileDescriptor?) throws {
+        do throws(SystemError) {
+            try UnixSocket.send(frame, descriptors: descriptor.map { [$0] } ?? [], over: socket)
+        } catch {
+            throw BerthError.unavailable("the container's shim does not answer: \(error.reason)", cause: error)
+        }
+    }
+
+    func close() { channel.close(promise: nil) }
+}
+
+/// Cuts the byte stream into events.
+private final class EventReader: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let continuation: AsyncStream<ShimEvent>.Continuation
+    private var received: [UInt8] = []
+
+    init(_ continuation: AsyncStream<ShimEvent>.Continuation) { self.continuation = continuation }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        received += unwrapInboundIn(data).readableBytesView
+        do {
+            while let body = try Frame.takeFirst(of: &received) {
+                continuation.yield(try Frame.decode(ShimEvent.self, body))
+            }
+        } catch {
+            context.close(promise: nil)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { continuation.finish() }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}
