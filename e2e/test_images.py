@@ -133,7 +133,7 @@ def test_corrupt_layer(berth, image, tmp_path):
     middle = layer.offset_data + layer.size // 2
     data[middle : middle + 16] = bytes(byte ^ 0xFF for byte in data[middle : middle + 16])
     file.write_bytes(data)
-    berth.fails("load", "-i", str(file), match="(?i)digest|corrupt|checksum|mismatch")
+    berth.fails("load", "-i", str(file), match="(?i)digest|corrupt|checksum|mismatch|invalid")
     assert berth("images", "-q", image).out == ""
 
 

@@ -32,8 +32,18 @@ public protocol BuildProgress: Sendable {
     func report(_ event: BuildEvent) async
 }
 
-/// Why a build step failed by itself: the cause of the `BerthError`.
+/// The cause of a `BerthError` that a step ended in.
 public struct StepFailure: Error, Sendable {
-    public let exitCode: Int32
+    /// In the Dockerfile, from 1. The error's message names it too.
     public let line: Int
+    /// Of a RUN that did not end with 0.
+    public let exitCode: Int32?
+    /// What lay behind the error.
+    public let cause: (any Error)?
+
+    init(line: Int, exitCode: Int32?, cause: (any Error)? = nil) {
+        self.line = line
+        self.exitCode = exitCode
+        self.cause = cause
+    }
 }

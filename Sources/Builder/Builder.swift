@@ -40,7 +40,7 @@ public struct Builder: Sendable {
         try describing("preparing the builder's temporary directory") {
             try Files.makeDirectories(temporaryDirectory, mode: 0o700)
             for name in try FileDescriptor.openDirectory(temporaryDirectory).entries() where name.hasPrefix("build-") {
-                try Files.removeTree("\(temporaryDirectory)/\(name)")
+                try removeTree("\(temporaryDirectory)/\(name)")
             }
         }
     }
@@ -48,8 +48,8 @@ public struct Builder: Sendable {
     /// Builds the target of a Dockerfile and gives the image its tags.
     ///
     /// - Throws: `BerthError` that names the Dockerfile's line where there is one; its cause is a
-    ///   `StepFailure` if a RUN ended with another code than 0. `CancellationError` if the task was
-    ///   cancelled: the running steps are stopped first. Nothing temporary is left on any path.
+    ///   `StepFailure` if it was a step that failed. `CancellationError` if the task was cancelled: the
+    ///   running steps are stopped first. Nothing temporary is left on any path.
     public func build(_ request: BuildRequest, progress: any BuildProgress) async throws -> Image {
         let temporary = "\(temporaryDirectory)/build-\(UUID().uuidString)"
         do {
@@ -66,7 +66,7 @@ public struct Builder: Sendable {
 
     private func removeTemporary(_ path: String) async {
         do {
-            try await blocking { _ in try Files.removeTree(path) }
+            try await blocking { _ in try removeTree(path) }
         } catch {
             logger.warning("cannot remove \(path): \(error)")
         }
@@ -142,7 +142,9 @@ public struct Builder: Sendable {
                 if case .argument(let arguments) = instruction.command { declared.formUnion(arguments.map(\.name)) }
             }
         }
-        let unused = request.arguments.keys.filter { !declared.contains($0) && !$0.hasPrefix("BUILDKIT_") && $0 != "SOURCE_DATE_EPOCH" }
-        return unused.isEmpty ? [] : ["One or more build-args [\(unused.sorted().joined(separator: " "))] were not consumed"]
+        declared.insert("SOURCE_DATE_EPOCH")
+        let unused = request.arguments.keys.filter { !declared.contains($0) && !$0.hasPrefix("BUILDKIT_") }
+        if unused.isEmpty { return [] }
+        return ["One or more build-args [\(unused.sorted().joined(separator: " "))] were not consumed"]
     }
 }

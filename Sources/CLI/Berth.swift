@@ -34,13 +34,8 @@ public enum Berth {
     ) -> Never {
         let failureCode = type(of: command).failureCode
         do {
-            var signals = SignalStream.none
-            var loop: (@Sendable () -> Never)?
-            if !command.signals.isEmpty {
-                let taken = try SignalStream.taking(command.signals)
-                signals = taken.stream
-                loop = taken.loop
-            }
+            let signals = Signals()
+            let loop = command.signals.isEmpty ? nil : try signals.listen(command.signals)
             let session = try Session(options, environment: environment, path: path, signals: signals)
             Task {
                 do {

@@ -46,7 +46,8 @@ struct ConfigFile: Sendable {
     func save() throws {
         do throws(SystemError) {
             try Files.makeDirectories(Files.parent(of: path), mode: 0o700)
-            try Files.writeAtomically(path, Array((TemplateValue.object(fields).prettyJSON(indent: "\t") + "\n").utf8), mode: 0o600)
+            try Files.writeAtomically(
+                path, Array((TemplateValue.object(fields).prettyJSON(indent: "\t") + "\n").utf8), mode: 0o600)
         } catch {
             throw BerthError("saving the client's settings", error)
         }
@@ -56,7 +57,9 @@ struct ConfigFile: Sendable {
 extension Session {
     /// A format for listings that the user has set for good.
     func listFormat(_ key: String) -> String? {
-        guard let file = try? ConfigFile(folder: configFolder), case .string(let format)? = file[key] else { return nil }
+        guard let file = try? ConfigFile(folder: configFolder), case .string(let format)? = file[key] else {
+            return nil
+        }
         return format
     }
 }

@@ -54,7 +54,8 @@ enum Invocation {
         guard let entry = group.entry(named: word) else {
             if word.hasPrefix("-") {
                 throw CommandLineFailure(
-                    text: "unknown flag: \(word)\n\nUsage:  \(path) COMMAND\n\nRun '\(path) --help' for more information",
+                    text:
+                        "unknown flag: \(word)\n\nUsage:  \(path) COMMAND\n\nRun '\(path) --help' for more information",
                     code: 125)
             }
             throw CommandLineFailure(
@@ -84,7 +85,8 @@ enum Invocation {
             outcome = try FlagParser(ComposeOptions.flags, interspersed: false).parse(Array(rest), into: &project)
         } catch let error as UsageError {
             throw CommandLineFailure(
-                text: "\(error.message)\n\nUsage:  \(path) [OPTIONS] COMMAND\n\nRun '\(path) --help' for more information",
+                text:
+                    "\(error.message)\n\nUsage:  \(path) [OPTIONS] COMMAND\n\nRun '\(path) --help' for more information",
                 code: 16)
         }
         if project.printsVersion {

@@ -12,15 +12,15 @@ struct GlobalOptions: Sendable {
     var printsVersion = false
 
     static let flags: [Flag<GlobalOptions>] = [
-        .string(\.host, "host", "H", "Daemon socket to connect to"),
+        .string(\.host, "host", "H", "Daemon to talk to (unix:///path or tcp://host:port)"),
         .string(
             \.context, "context", "c", "Accepted for the sake of scripts; there is only the context \"default\""),
-        .string(\.configFolder, "config", nil, "Location of client config files", fallback: "\"~/.docker\""),
-        .bool(\.debug, "debug", "D", "Enable debug mode"),
+        .string(\.configFolder, "config", nil, "Folder of the client's settings", fallback: "\"~/.docker\""),
+        .bool(\.debug, "debug", "D", "Say more"),
         .string(
-            \.logLevel, "log-level", "l", "Set the logging level (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")",
+            \.logLevel, "log-level", "l", "How much to say (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")",
             fallback: "\"info\""),
-        .bool(\.printsVersion, "version", "v", "Print version information and quit"),
+        .bool(\.printsVersion, "version", "v", "Print the version and end"),
     ]
 }
 
@@ -31,14 +31,15 @@ struct Session: Sendable {
     let configFolder: String
     /// As the user typed it: `berth container ls`, for messages that name the command.
     let path: String
-    let signals: SignalStream
+    let signals: Signals
     let debug: Bool
 
     init(
-        _ options: GlobalOptions, environment: [String: String], path: String, signals: SignalStream
+        _ options: GlobalOptions, environment: [String: String], path: String, signals: Signals
     ) throws {
         if let context = options.context ?? environment["DOCKER_CONTEXT"], context != "default", !context.isEmpty {
-            throw BerthError.notFound("context \"\(context)\": context not found; use -H or BERTH_HOST to choose a daemon")
+            throw BerthError.notFound(
+                "context \"\(context)\": context not found; use -H or BERTH_HOST to choose a daemon")
         }
         let host = try EngineHost.choose(flag: options.host, environment: environment)
         let launcher = DaemonLauncher(for: host, environment: environment) { Console.note($0) }

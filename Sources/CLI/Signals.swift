@@ -1,39 +1,44 @@
 import Errors
+import Glibc
 import Linux
 import Synchronization
 
-/// Signals that were taken from the kernel, as a sequence for one reader.
-struct SignalStream: Sendable {
-    private let stream: AsyncStream<Int32>
+/// Signals that a command wants to deal with itself.
+///
+/// Until it takes them they mean what they always do, so that Ctrl-C ends a `run` that still pulls.
+final class Signals: Sendable {
+    private let taker = Mutex<AsyncStream<Int32>.Continuation?>(nil)
 
-    static let none = SignalStream(stream: AsyncStream { $0.finish() })
+    /// Every signal from now on, for one reader.
+    func take() -> AsyncStream<Int32> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Int32.self, bufferingPolicy: .bufferingNewest(64))
+        taker.withLock { $0 = continuation }
+        return stream
+    }
 
-    private init(stream: AsyncStream<Int32>) { self.stream = stream }
-
-    var values: AsyncStream<Int32> { stream }
-
-    /// Takes `signals` away from their default meaning. Must run before the process has a second
-    /// thread: a signal is only queued when every thread blocks it, and threads inherit what is blocked.
-    /// - Returns: the stream, and the loop that feeds it, which the calling thread then runs for ever.
-    static func taking(_ signals: [Int32]) throws -> (stream: SignalStream, loop: @Sendable () -> Never) {
-        let queue: SignalQueue
-        let poller: Poller
+    /// Reads signals for ever.
+    ///
+    /// Must be called before the process has a second thread: a signal is queued only when every
+    /// thread blocks it, and threads inherit what is blocked.
+    /// - Returns: the loop, which the calling thread then runs.
+    func listen(_ signals: [Int32]) throws(BerthError) -> @Sendable () -> Never {
         do throws(SystemError) {
-            poller = try Poller()
-            queue = try SignalQueue(signals)
+            let poller = try Poller()
+            let queue = try SignalQueue(signals)
             try poller.add(queue.descriptor, .read, tag: 0)
+            return { [self] in
+                while true {
+                    _ = try? poller.wait()
+                    while let signal = queue.next() { deliver(signal) }
+                }
+            }
         } catch {
             throw BerthError("listening for signals", error)
         }
-        let (stream, continuation) = AsyncStream.makeStream(of: Int32.self, bufferingPolicy: .bufferingNewest(64))
-        return (
-            SignalStream(stream: stream),
-            {
-                while true {
-                    _ = try? poller.wait()
-                    while let signal = queue.next() { continuation.yield(signal) }
-                }
-            }
-        )
+    }
+
+    private func deliver(_ signal: Int32) {
+        if taker.withLock({ $0?.yield(signal) }) != nil { return }
+        if [SIGHUP, SIGINT, SIGQUIT, SIGTERM].contains(signal) { Exit.now(128 + signal) }
     }
 }

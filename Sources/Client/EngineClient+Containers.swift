@@ -27,7 +27,8 @@ extension EngineClient {
         var query = Query()
         query.add("name", name)
         query.add("platform", platform)
-        query.add("cabundle", caBundle)
+        var request = request
+        if caBundle { request.hostConfig.annotations = (request.hostConfig.annotations ?? [:]).merging(["berth.ca-bundle": "true"]) { $1 } }
         return try await value(
             EngineRequest(.post, "/containers/create", query: query, body: try Self.encode(request)))
     }

@@ -13,7 +13,7 @@ extension Engine {
             services.logger.error("a record cannot be read and was set aside: \(reason)")
         }
         services.volumes.restore(volumes.records)
-        try services.networks.driver.start()
+        try services.networks.driver.start(ipv6: networks.records.contains { $0.pools.contains { $0.subnet.contains(":") } })
         for record in networks.records { try services.networks.add(record) }
         try await ensureBuiltInNetworks()
         await withTaskGroup(of: Void.self) { group in

@@ -48,6 +48,8 @@ public final class ImageStore: Sendable {
         useProviders.update { $0.append(provider) }
     }
 
+    var hasUseProviders: Bool { useProviders.update { !$0.isEmpty } }
+
     func currentUses() throws -> Uses {
         var uses = Uses()
         for provider in useProviders.update({ $0 }) {

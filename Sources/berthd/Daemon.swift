@@ -75,7 +75,9 @@ struct Daemon: AsyncParsableCommand {
         let server = APIServer(
             endpoints: settings.endpoints, backend: engine, version: Self.version, logger: logger)
         let group = ServiceGroup(
-            services: [ServerService(server: server)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: [ServerService(server: server)], gracefulShutdownSignals: [.sigterm, .sigint],
+            // Its own log is a dump of our values.
+            logger: Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() })
         try await group.run()
     }
 }

@@ -113,8 +113,9 @@ import Testing
         #expect(throws: BerthError.self) { try run([.file("d")]) }
         #expect(throws: BerthError.self) { try run([.directory("f")]) }
         options.strippedComponents = 1
-        try run([.directory("top"), .file("top/inner")])
+        try run([.directory("top"), .file("top/inner"), .hardLink("top/other", to: "top/inner")])
         #expect(try scratch.read("inner") == "top/inner")
+        #expect(try scratch.read("other") == "top/inner")
         options.limits.entries = 1
         #expect(throws: BerthError.self) { try run([.file("x/1"), .file("x/2")]) }
         options.limits.entries = 100

@@ -13,7 +13,7 @@ final class Scratch {
         descriptor = try FileDescriptor.openDirectory(path)
     }
 
-    deinit { try? Files.removeTree(path) }
+    deinit { try? Files.removeRawTree(path) }
 
     func read(_ name: String) throws -> String { try Files.readText(path + "/" + name) }
     func has(_ name: String) -> Bool { (try? descriptor.status(of: RawPath(name))) != nil }

@@ -130,7 +130,9 @@ import Testing
     }
 
     @Test func groupsAndTheirAliasesLeadToTheSameCommand() throws {
-        for words in [["ps", "-a"], ["container", "ls", "-a"], ["container", "list", "-a"], ["container", "ps", "-a"]] {
+        for words in [
+            ["ps", "-a"], ["container", "ls", "-a"], ["container", "list", "-a"], ["container", "ps", "-a"],
+        ] {
             guard case .command(let command, _, _) = try Invocation(words) else {
                 Issue.record("\(words)")
                 return
@@ -149,8 +151,10 @@ import Testing
     }
 
     @Test func unknownCommandsAndFlagsAreTold() {
-        #expect(failure("fly") == CommandLineFailure(
-            text: "berth: unknown command: berth fly\n\nRun 'berth --help' for more information", code: 1))
+        #expect(
+            failure("fly")
+                == CommandLineFailure(
+                    text: "berth: unknown command: berth fly\n\nRun 'berth --help' for more information", code: 1))
         #expect(failure("ps", "--fly")?.text.hasPrefix("unknown flag: --fly\n\nUsage:  berth ps [OPTIONS]\n") == true)
         #expect(failure("run", "--fly")?.code == 125)
     }
@@ -169,11 +173,11 @@ import Testing
             text == """
                 Usage:  berth stop [OPTIONS] CONTAINER [CONTAINER...]
 
-                Stop one or more running containers
+                Stop running containers
 
                 Options:
-                  -s, --signal string   Signal to send to the container
-                  -t, --timeout int     Seconds to wait before killing the container
+                  -s, --signal string   Signal to send
+                  -t, --timeout int     Seconds until it is killed
 
                 """)
     }

@@ -70,7 +70,9 @@ import Testing
                 """)
         let custom = try ListFormat("table {{.Names}}\\t{{.Label \"x\"}}", standard: "")
         #expect(try custom.render([row], headings: ContainerRow.headings) == "NAMES     x\nweb       \n")
-        #expect(try ListFormat("{{.ID}}:{{.State}}", standard: "").render([row], headings: .null) == "a1a1a1a1a1a1:running\n")
+        #expect(
+            try ListFormat("{{.ID}}:{{.State}}", standard: "").render([row], headings: .null)
+                == "a1a1a1a1a1a1:running\n")
         #expect(
             try ListFormat("json", standard: "").render([row], headings: .null).hasPrefix("{\"Command\":\"\\\"nginx"))
     }
@@ -80,14 +82,16 @@ import Testing
             Port(ip: published == nil ? "" : ip, privatePort: number, publicPort: published, type: type)
         }
         #expect(PortList.text([port(80, 8080), port(80, 8080, "::")]) == "0.0.0.0:8080->80/tcp, [::]:8080->80/tcp")
-        #expect(PortList.text([port(7002, 7002), port(7000, 7000), port(7001, 7001)]) == "0.0.0.0:7000-7002->7000-7002/tcp")
+        #expect(
+            PortList.text([port(7002, 7002), port(7000, 7000), port(7001, 7001)]) == "0.0.0.0:7000-7002->7000-7002/tcp")
         #expect(PortList.text([port(443, nil), port(80, nil)]) == "80/tcp, 443/tcp")
         #expect(PortList.text([port(80, 1), port(53, nil, "", "udp")]) == "0.0.0.0:1->80/tcp, 53/udp")
     }
 
     @Test func imagesHaveARowForEachName() {
         let image = ImageSummary(
-            id: "sha256:" + String(repeating: "b", count: 64), repoTags: ["a:1", "localhost:5000/b:2"], created: 0, size: 5_000_000)
+            id: "sha256:" + String(repeating: "b", count: 64), repoTags: ["a:1", "localhost:5000/b:2"], created: 0,
+            size: 5_000_000)
         let rows = ImageRow.rows(image, digests: false, truncated: true, now: 60)
         #expect(rows.map { $0.field("Repository")?.text } == ["a", "localhost:5000/b"])
         #expect(rows.map { $0.field("Tag")?.text } == ["1", "2"])
@@ -218,7 +222,8 @@ private final class Collected: @unchecked Sendable {
 
     @Test func debootstrapIsFollowedByAChrootAndATar() {
         let steps = plan.steps(
-            with: .debootstrap("/usr/sbin/debootstrap", tar: "/bin/tar", chroot: "/sbin/chroot"), root: "/r", archive: "/a.tar")
+            with: .debootstrap("/usr/sbin/debootstrap", tar: "/bin/tar", chroot: "/sbin/chroot"), root: "/r",
+            archive: "/a.tar")
         #expect(steps.map { $0.command[0] } == ["/usr/sbin/debootstrap", "/sbin/chroot", "/sbin/chroot", "/bin/tar"])
         #expect(steps[0].command.suffix(3) == ["bookworm", "/r", "http://m/debian"])
     }

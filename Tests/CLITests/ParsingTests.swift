@@ -96,13 +96,16 @@ import Testing
                     bindOptions: BindOptions(propagation: "rslave")))
         let memory = try MountSpec.mount("type=tmpfs,target=/t,tmpfs-size=64m,tmpfs-mode=1777", in: folder)
         #expect(memory.tmpfsOptions == TmpfsOptions(sizeBytes: 64 << 20, mode: 0o1777))
-        let volume = try MountSpec.mount("source=v,target=/v,volume-opt=type=nfs,volume-opt=o=addr,volume-nocopy", in: folder)
+        let volume = try MountSpec.mount(
+            "source=v,target=/v,volume-opt=type=nfs,volume-opt=o=addr,volume-nocopy", in: folder)
         #expect(volume.type == "volume")
         #expect(volume.volumeOptions?.noCopy == true)
         #expect(volume.volumeOptions?.driverConfig?.options == ["type": "nfs", "o": "addr"])
     }
 
-    @Test(arguments: ["type=bind,target=/x", "source=x", "type=bind,source=a,target=/b,nope=1", "type=tmpfs,source=a,target=/b"])
+    @Test(arguments: [
+        "type=bind,target=/x", "source=x", "type=bind,source=a,target=/b,nope=1", "type=tmpfs,source=a,target=/b",
+    ])
     func badLongForm(_ text: String) {
         #expect(throws: BerthError.self) { try MountSpec.mount(text, in: folder) }
     }

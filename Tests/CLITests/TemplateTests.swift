@@ -31,7 +31,10 @@ import Testing
         ("{{range $k, $v := .Config.Labels}}{{$k}}={{$v}} {{end}}", "a=2 b=1 com.x.y=z "),
         ("{{range $i, $e := .Config.Env}}{{$i}}{{$e}}{{end}}", "0A=11B=2"),
         ("{{range .None}}x{{else}}none{{end}}", "none"),
-        ("{{range $p, $c := .Ports}}{{$p}}{{if $c}} -> {{(index $c 0).HostPort}}{{end}} {{end}}", "443/tcp 80/tcp -> 8080 "),
+        (
+            "{{range $p, $c := .Ports}}{{$p}}{{if $c}} -> {{(index $c 0).HostPort}}{{end}} {{end}}",
+            "443/tcp 80/tcp -> 8080 "
+        ),
         ("{{if .State.Running}}up{{else}}down{{end}}", "up"),
         ("{{if not .State.Running}}down{{else if eq .State.ExitCode 0}}zero{{else}}other{{end}}", "zero"),
         ("{{if and .State.Running (eq .State.Status \"running\")}}yes{{end}}", "yes"),

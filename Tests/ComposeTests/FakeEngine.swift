@@ -237,7 +237,9 @@ extension FakeEngine {
         with { state in state.networks.removeAll { $0.id == id } }
     }
 
-    func disconnect(_ container: String, from network: String) async throws { try note("disconnect \(name(container))") }
+    func disconnect(_ container: String, from network: String) async throws {
+        try note("disconnect \(name(container))")
+    }
 
     func volumes(labels: [String]) async throws -> [Volume] { with(\.volumes) }
 

@@ -13,7 +13,10 @@ import Testing
         ("127.0.0.1::80", [PublishedPort(target: 80, hostIP: "127.0.0.1")]),
         ("[::1]:8080:80", [PublishedPort(target: 80, published: "8080", hostIP: "::1")]),
         ("8000-8010:80", [PublishedPort(target: 80, published: "8000-8010")]),
-        ("3000-3001:5000-5001", [PublishedPort(target: 5000, published: "3000"), PublishedPort(target: 5001, published: "3001")]),
+        (
+            "3000-3001:5000-5001",
+            [PublishedPort(target: 5000, published: "3000"), PublishedPort(target: 5001, published: "3001")]
+        ),
         ("3000-3001", [PublishedPort(target: 3000), PublishedPort(target: 3001)]),
     ])
     func shortPorts(text: String, ports: [PublishedPort]) throws {
@@ -39,8 +42,11 @@ import Testing
               - 22:22
             """
         ).ports
-        #expect(ports[0] == PublishedPort(
-            target: 80, published: "8080", hostIP: "127.0.0.1", proto: "udp", mode: "host", name: "web", appProtocol: "http"))
+        #expect(
+            ports[0]
+                == PublishedPort(
+                    target: 80, published: "8080", hostIP: "127.0.0.1", proto: "udp", mode: "host", name: "web",
+                    appProtocol: "http"))
         // YAML 1.1 reads 22:22 as a number in base 60.
         #expect(ports[1] == PublishedPort(target: 22, published: "22"))
     }
@@ -60,7 +66,8 @@ import Testing
 
     @Test func environments() throws {
         let list = try load(
-            "services: {web: {image: a, environment: ['A=1', 'B=x=y', 'HOME_X', 'NONE', 'E=']}}", environment: ["HOME_X": "h"])
+            "services: {web: {image: a, environment: ['A=1', 'B=x=y', 'HOME_X', 'NONE', 'E=']}}",
+            environment: ["HOME_X": "h"])
         #expect(list.services["web"]?.environment == ["A": "1", "B": "x=y", "HOME_X": "h", "NONE": nil, "E": ""])
         let map = try service("environment:\n  A: 1\n  B: true\n  C: 1.10\n  D: ''\n  E:")
         #expect(map.environment == ["A": "1", "B": "true", "C": "1.10", "D": "", "E": nil])
@@ -69,17 +76,17 @@ import Testing
     @Test func envFiles() throws {
         let folder = try Folder([
             "compose.yaml": """
-                services:
-                  web:
-                    image: a
-                    env_file:
-                      - one.env
-                      - path: gone.env
-                        required: false
-                      - path: raw.env
-                        format: raw
-                    environment: {B: mine}
-                """,
+            services:
+              web:
+                image: a
+                env_file:
+                  - one.env
+                  - path: gone.env
+                    required: false
+                  - path: raw.env
+                    format: raw
+                environment: {B: mine}
+            """,
             "one.env": "A=1\nB=2\nC=${A}3", "raw.env": "R='$A'",
         ])
         #expect(try folder.load().services["web"]?.environment == ["A": "1", "B": "mine", "C": "13", "R": "'$A'"])
@@ -195,7 +202,8 @@ import Testing
     }
 
     @Test func buildForms() throws {
-        let folder = try Folder(["compose.yaml": """
+        let folder = try Folder([
+            "compose.yaml": """
             services:
               a: {build: ./dir}
               b:
@@ -208,7 +216,8 @@ import Testing
                   additional_contexts: {base: "service:a", res: ./r}
                   secrets: [key]
             secrets: {key: {file: ./k}}
-            """])
+            """
+        ])
         let project = try folder.load(environment: ["Y": "env"])
         #expect(project.services["a"]?.build?.context == folder.path + "/dir")
         let build = try #require(project.services["b"]?.build)
@@ -222,12 +231,22 @@ import Testing
         #expect(request.build.additionalContexts["base"] == "docker-image://demo-a")
     }
 
+    @Test func emptyTextsSayNothing() throws {
+        let web = try service(
+            "platform: ${P:-}\nrestart: ''\npull_policy: ${Q:-}\ncontainer_name: ''\nnetwork_mode: ''\nhostname: ''")
+        #expect(web.platform == nil && web.restart == nil && web.pullPolicy == nil && web.containerName == nil)
+        #expect(web.networks["default"] != nil && web.hostname == nil)
+    }
+
     @Test(arguments: [
-        ("1024", 1024), ("1k", 1024), ("1.5g", 1_610_612_736), ("2GB", 2 << 30), ("64MiB", 64 << 20), ("-1", -1), ("10b", 10),
+        ("1024", 1024), ("1k", 1024), ("1.5g", 1_610_612_736), ("2GB", 2 << 30), ("64MiB", 64 << 20), ("-1", -1),
+        ("10b", 10),
     ])
     func sizes(text: String, bytes: Int64) { #expect(Values.bytes(text) == bytes) }
 
-    @Test(arguments: [("1m30s", "1m30s"), ("90s", "1m30s"), ("1.5s", "1.5s"), ("300ms", "300ms"), ("2h", "2h0m0s"), ("0", "0s")])
+    @Test(arguments: [
+        ("1m30s", "1m30s"), ("90s", "1m30s"), ("1.5s", "1.5s"), ("300ms", "300ms"), ("2h", "2h0m0s"), ("0", "0s"),
+    ])
     func durations(text: String, shown: String) { #expect(Values.duration(text)?.goText == shown) }
 
     @Test(arguments: ["", "5", "x", "1y", "s"])

@@ -3,7 +3,9 @@ import Testing
 @testable import Compose
 
 @Suite struct InterpolationTests {
-    private func expand(_ text: String, _ variables: [String: String] = ["V": "value", "E": "", "N": "V"]) throws -> String {
+    private func expand(_ text: String, _ variables: [String: String] = ["V": "value", "E": "", "N": "V"]) throws
+        -> String
+    {
         var interpolation = Interpolation { variables[$0] }
         return try interpolation.expand(text)
     }
@@ -39,12 +41,16 @@ import Testing
     }
 
     @Test func usedVariables() throws {
-        let folder = try Folder(["compose.yaml": "services: {web: {image: '$A:${B:-${C}}', command: ['${D:?no}', '$$E', '${A}']}}"])
-        let options = LoadOptions(environment: [:], currentDirectory: folder.path)
-        #expect(try Loader.variables(options) == [
-            UsedVariable(name: "A", isRequired: false), UsedVariable(name: "B", isRequired: false, fallback: "${C}"),
-            UsedVariable(name: "C", isRequired: false), UsedVariable(name: "D", isRequired: true),
+        let folder = try Folder([
+            "compose.yaml": "services: {web: {image: '$A:${B:-${C}}', command: ['${D:?no}', '$$E', '${A}']}}"
         ])
+        let options = LoadOptions(environment: [:], currentDirectory: folder.path)
+        #expect(
+            try Loader.variables(options) == [
+                UsedVariable(name: "A", isRequired: false),
+                UsedVariable(name: "B", isRequired: false, fallback: "${C}"),
+                UsedVariable(name: "C", isRequired: false), UsedVariable(name: "D", isRequired: true),
+            ])
     }
 
     @Test func errorsNameThePlace() {
@@ -56,10 +62,14 @@ import Testing
                 environment:
                   A: "${"
             """)
-        #expect(text.hasSuffix("compose.yaml:5: invalid interpolation format for services.web.environment.A: \"${\"; "
-            + "you may need to escape any $ with another $"))
-        #expect(failure("services: {web: {image: '${TAG:?set TAG}'}}").hasSuffix(
-            "compose.yaml:1: error while interpolating services.web.image: required variable TAG is missing a value: set TAG"))
+        #expect(
+            text.hasSuffix(
+                "compose.yaml:5: invalid interpolation format for services.web.environment.A: \"${\"; "
+                    + "you may need to escape any $ with another $"))
+        #expect(
+            failure("services: {web: {image: '${TAG:?set TAG}'}}").hasSuffix(
+                "compose.yaml:1: error while interpolating services.web.image: required variable TAG is missing a value: set TAG"
+            ))
     }
 
     @Test func tagOfTheTutorial() throws {

@@ -49,7 +49,8 @@ import Testing
 
         let preflight = Preflight(project: project, locality: .local)
         let error = #expect(throws: BerthError.self) { try preflight.checkSources(of: [back]) }
-        #expect(error?.message.contains(":24: service \"python-app-backend\" mounts \(folder.path)/backend/.env") == true)
+        #expect(
+            error?.message.contains(":24: service \"python-app-backend\" mounts \(folder.path)/backend/.env") == true)
         try folder.write("backend/.env", "")
         #expect(throws: Never.self) { try preflight.checkSources(of: [back]) }
     }
@@ -84,11 +85,13 @@ import Testing
     }
 
     @Test func projectNames() throws {
-        let folder = try Folder(["compose.yaml": "name: ${X:-written}\nservices: {web: {image: $COMPOSE_PROJECT_NAME}}"])
+        let folder = try Folder(["compose.yaml": "name: ${X:-written}\nservices: {web: {image: $COMPOSE_PROJECT_NAME}}"]
+        )
         #expect(try folder.load().name == "written")
         #expect(try folder.load().services["web"]?.image == "written")
         #expect(try folder.load(environment: ["COMPOSE_PROJECT_NAME": "env"]).name == "env")
-        #expect(try folder.load(environment: ["COMPOSE_PROJECT_NAME": "env"]) { $0.projectName = "flag" }.name == "flag")
+        #expect(
+            try folder.load(environment: ["COMPOSE_PROJECT_NAME": "env"]) { $0.projectName = "flag" }.name == "flag")
         #expect(throws: BerthError.self) { try folder.load { $0.projectName = "Not OK" } }
         #expect(Project.normalizedName("_My App.2") == "myapp2")
     }
@@ -138,21 +141,21 @@ import Testing
     @Test func extendsAndIncludeKeepTheirFolders() throws {
         let folder = try Folder([
             "compose.yaml": """
-                include: [sub/inc.yaml]
-                services:
-                  web:
-                    extends: {file: base/base.yaml, service: app}
-                    environment: {B: 2}
-                """,
+            include: [sub/inc.yaml]
+            services:
+              web:
+                extends: {file: base/base.yaml, service: app}
+                environment: {B: 2}
+            """,
             "base/base.yaml": """
-                services:
-                  app:
-                    extends: root
-                    build: ./ctx
-                    volumes: [./data:/data]
-                    environment: {A: 1, B: 1}
-                  root: {image: r, command: [x]}
-                """,
+            services:
+              app:
+                extends: root
+                build: ./ctx
+                volumes: [./data:/data]
+                environment: {A: 1, B: 1}
+              root: {image: r, command: [x]}
+            """,
             "sub/inc.yaml": "services: {db: {image: '$TAG', volumes: ['./d:/d']}}", "sub/.env": "TAG=inner",
         ])
         let project = try folder.load()
@@ -175,20 +178,27 @@ import Testing
     @Test func unknownKeysHaveALineAndASuggestion() {
         let text = failure("services:\n  web:\n    image: a\n    enviroment: {}\n")
         #expect(text.hasPrefix("validating /"))
-        #expect(text.hasSuffix(
-            "compose.yaml:4: services.web Additional property enviroment is not allowed; did you mean \"environment\"?"))
-        #expect(failure("servces: {}").hasSuffix(
-            ":1: (root) Additional property servces is not allowed; did you mean \"services\"?"))
+        #expect(
+            text.hasSuffix(
+                "compose.yaml:4: services.web Additional property enviroment is not allowed; did you mean \"environment\"?"
+            ))
+        #expect(
+            failure("servces: {}").hasSuffix(
+                ":1: (root) Additional property servces is not allowed; did you mean \"services\"?"))
         #expect(failure("services: {web: {image: a, x-note: 1}}\nx-top: 2").isEmpty)
-        #expect(failure("services: {web: {image: a, build: {context: ., contxt: .}}}").contains(
-            "services.web.build Additional property contxt is not allowed; did you mean \"context\"?"))
+        #expect(
+            failure("services: {web: {image: a, build: {context: ., contxt: .}}}").contains(
+                "services.web.build Additional property contxt is not allowed; did you mean \"context\"?"))
     }
 
     @Test(arguments: [
         ("services:\n  web:\n    image: [a]", ":3: services.web.image must be a string"),
         ("services:\n  web:\n    image: a\n    ports: 80", ":4: services.web.ports must be a list"),
         ("services:\n  web:\n    image: a\n    tty: maybe", ":4: services.web.tty must be a boolean"),
-        ("services:\n  web:\n    image: a\n    ports:\n      - 'x:80'", ":5: services.web.ports[0]: invalid port \"x:80\": invalid hostPort: x"),
+        (
+            "services:\n  web:\n    image: a\n    ports:\n      - 'x:80'",
+            ":5: services.web.ports[0]: invalid port \"x:80\": invalid hostPort: x"
+        ),
         ("services:\n  web: a", ":2: services.web must be a mapping"),
         ("services:\n  web:\n    image: a\n    restart: sometimes", ":4: services.web.restart must be"),
         ("services:\n  web:\n   image: a\n  bad", ":5: yaml: "),
@@ -202,16 +212,34 @@ import Testing
     }
 
     @Test(arguments: [
-        ("services: {a: {image: x, depends_on: [bb]}, b: {image: x}}",
-            "service \"a\" depends on undefined service \"bb\": invalid compose project"),
-        ("services: {a: {image: x, networks: [n]}}", "service \"a\" refers to undefined network n: invalid compose project"),
-        ("services: {a: {image: x, volumes: ['v:/v']}}", "service \"a\" refers to undefined volume v: invalid compose project"),
-        ("services: {a: {image: x, secrets: [s]}}", "service \"a\" refers to undefined secret s: invalid compose project"),
-        ("services: {a: {}}", "service \"a\" has neither an image nor a build context specified: invalid compose project"),
-        ("services: {a: {image: x, depends_on: [b]}, b: {image: x, depends_on: [c]}, c: {image: x, depends_on: [a]}}",
-            "dependency cycle detected: a -> b -> c -> a"),
-        ("services: {a: {image: x, network_mode: host, networks: [n]}}\nnetworks: {n: }",
-            "service a declares mutually exclusive `network_mode` and `networks`: invalid compose project"),
+        (
+            "services: {a: {image: x, depends_on: [bb]}, b: {image: x}}",
+            "service \"a\" depends on undefined service \"bb\": invalid compose project"
+        ),
+        (
+            "services: {a: {image: x, networks: [n]}}",
+            "service \"a\" refers to undefined network n: invalid compose project"
+        ),
+        (
+            "services: {a: {image: x, volumes: ['v:/v']}}",
+            "service \"a\" refers to undefined volume v: invalid compose project"
+        ),
+        (
+            "services: {a: {image: x, secrets: [s]}}",
+            "service \"a\" refers to undefined secret s: invalid compose project"
+        ),
+        (
+            "services: {a: {}}",
+            "service \"a\" has neither an image nor a build context specified: invalid compose project"
+        ),
+        (
+            "services: {a: {image: x, depends_on: [b]}, b: {image: x, depends_on: [c]}, c: {image: x, depends_on: [a]}}",
+            "dependency cycle detected: a -> b -> c -> a"
+        ),
+        (
+            "services: {a: {image: x, network_mode: host, networks: [n]}}\nnetworks: {n: }",
+            "service a declares mutually exclusive `network_mode` and `networks`: invalid compose project"
+        ),
         ("services: {a: {image: x, container_name: cc, scale: 2}}", "can't set container_name"),
     ])
     func inconsistencies(yaml: String, message: String) {
@@ -228,41 +256,43 @@ import Testing
               web:
                 image: a:1
                 ports: ["8080:80"]
-                environment: [B=yes, A=08]
+                environment: [B=yes, A=08, "C=$$x"]
                 volumes: [data:/d]
             volumes: {data: , unused: }
             """)
-        #expect(try project.yaml() == """
-            name: p
-            services:
-              web:
-                command: null
-                entrypoint: null
-                environment:
-                  A: "08"
-                  B: "yes"
-                image: a:1
+        #expect(
+            try project.yaml() == """
+                name: p
+                services:
+                  web:
+                    command: null
+                    entrypoint: null
+                    environment:
+                      A: "08"
+                      B: "yes"
+                      C: $$x
+                    image: a:1
+                    networks:
+                      default: null
+                    ports:
+                    - mode: ingress
+                      target: 80
+                      published: "8080"
+                      protocol: tcp
+                    volumes:
+                    - type: volume
+                      source: data
+                      target: /d
+                      volume: {}
                 networks:
-                  default: null
-                ports:
-                - mode: ingress
-                  target: 80
-                  published: "8080"
-                  protocol: tcp
+                  default:
+                    name: p_default
+                    ipam: {}
                 volumes:
-                - type: volume
-                  source: data
-                  target: /d
-                  volume: {}
-            networks:
-              default:
-                name: p_default
-                ipam: {}
-            volumes:
-              data:
-                name: p_data
+                  data:
+                    name: p_data
 
-            """)
+                """)
         let again = try load(try project.yaml())
         #expect(try again.json() == project.json())
         #expect(try again.hashes() == project.hashes())

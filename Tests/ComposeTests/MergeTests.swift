@@ -18,7 +18,8 @@ import Testing
 
     @Test func keyValuesMergeAcrossForms() throws {
         let web = try merged(
-            "environment: [A=1, B=1, C=1], labels: {x: 1}, build: .", "environment: {B: 2, C: }, labels: ['y=2'], build: {args: {Z: 1}}")
+            "environment: [A=1, B=1, C=1], labels: {x: 1}, build: .",
+            "environment: {B: 2, C: }, labels: ['y=2'], build: {args: {Z: 1}}")
         #expect(web.environment == ["A": "1", "B": "2", "C": nil])
         #expect(web.labels == ["x": "1", "y": "2"])
         #expect(web.build?.args == ["Z": "1"])
@@ -26,7 +27,8 @@ import Testing
 
     @Test func listsJoinWithoutRepeats() throws {
         let web = try merged(
-            "ports: ['80:80'], expose: ['1'], dns: 1.1.1.1, cap_add: [A]", "ports: ['80:80', '81:80'], expose: ['1', '2'], dns: [8.8.8.8], cap_add: [A, B]")
+            "ports: ['80:80'], expose: ['1'], dns: 1.1.1.1, cap_add: [A]",
+            "ports: ['80:80', '81:80'], expose: ['1', '2'], dns: [8.8.8.8], cap_add: [A, B]")
         #expect(web.ports.map(\.published) == ["80", "81"])
         #expect(web.expose == ["1", "2"] && web.dns == ["1.1.1.1", "8.8.8.8"] && web.capAdd == ["A", "B"])
     }
@@ -43,7 +45,8 @@ import Testing
     }
 
     @Test func loggingOfAnotherDriverReplaces() throws {
-        let web = try merged("logging: {driver: json-file, options: {a: '1'}}", "logging: {driver: syslog, options: {b: '2'}}")
+        let web = try merged(
+            "logging: {driver: json-file, options: {a: '1'}}", "logging: {driver: syslog, options: {b: '2'}}")
         #expect(web.logging?.options == ["b": "2"])
         let same = try merged("logging: {driver: json-file, options: {a: '1'}}", "logging: {options: {b: '2'}}")
         #expect(same.logging?.options == ["a": "1", "b": "2"])

@@ -13,7 +13,9 @@ import Testing
         volumes: {data: }
         """
 
-    private func container(_ service: String, _ number: Int = 1, in project: Project, hash: String? = nil) throws -> PresentContainer {
+    private func container(_ service: String, _ number: Int = 1, in project: Project, hash: String? = nil) throws
+        -> PresentContainer
+    {
         PresentContainer(
             id: "\(service)\(number)", name: "p-\(service)-\(number)", service: service, number: number,
             configHash: try hash ?? ConfigHash.of(project.service(service), in: project), imageID: "sha256:app",
@@ -23,8 +25,10 @@ import Testing
     private func present(_ containers: [PresentContainer]) -> Present {
         Present(
             containers: containers,
-            networks: ["p_default": PresentNetwork(
-                id: "n", name: "p_default", labels: [Labels.project: "p", Labels.network: "default"])],
+            networks: [
+                "p_default": PresentNetwork(
+                    id: "n", name: "p_default", labels: [Labels.project: "p", Labels.network: "default"])
+            ],
             volumes: ["p_data": [Labels.project: "p", Labels.volume: "data"]],
             imageIDs: ["web": "sha256:app", "db": "sha256:app"])
     }
@@ -44,9 +48,11 @@ import Testing
         #expect(plan.volumes == ["data"])
         #expect(Array(plan.services.keys) == ["db", "web"])
         #expect(plan.services["web"] == [.create(name: "p-web-1", number: 1)])
-        #expect(plan.lines == [
-            "create network default", "create volume data", "db: create container p-db-1", "web: create container p-web-1",
-        ])
+        #expect(
+            plan.lines == [
+                "create network default", "create volume data", "db: create container p-db-1",
+                "web: create container p-web-1",
+            ])
     }
 
     @Test func unchanged() throws {
@@ -93,9 +99,10 @@ import Testing
         let project = try load(yaml)
         let three = try (1...3).map { try container("db", $0, in: project) }
         let up = try plan(project, present([three[0]])) { $0.scale = ["db": 3] }
-        #expect(up.services["db"] == [
-            .keep(three[0]), .create(name: "p-db-2", number: 2), .create(name: "p-db-3", number: 3),
-        ])
+        #expect(
+            up.services["db"] == [
+                .keep(three[0]), .create(name: "p-db-2", number: 2), .create(name: "p-db-3", number: 3),
+            ])
         let down = try plan(project, present(three))
         #expect(down.services["db"] == [.remove(three[2]), .remove(three[1]), .keep(three[0])])
         #expect(try plan(project, present(three)) { $0.scale = ["db": 0] }.services["db"]?.count == 3)
@@ -137,7 +144,8 @@ import Testing
     @Test func hashesIgnoreWhatOnlySteersCompose() throws {
         let plain = try load("services: {web: {image: app}}")
         let steered = try load(
-            "services: {web: {image: app, scale: 3, pull_policy: always, build: ., depends_on: [db]}, db: {image: app}}")
+            "services: {web: {image: app, scale: 3, pull_policy: always, build: ., depends_on: [db]}, db: {image: app}}"
+        )
         let other = try load("services: {web: {image: app, environment: {A: 1}}}")
         #expect(try plain.hashes(["web"]) == steered.hashes(["web"]))
         #expect(try plain.hashes(["web"]) != other.hashes(["web"]))

@@ -23,9 +23,10 @@ import Testing
     @Test func upCreatesThenStartsInOrder() async throws {
         let engine = FakeEngine()
         #expect(try await runner(yaml, engine).up(UpOptions()) == ["db", "web"])
-        #expect(engine.calls == [
-            "create network p_default", "create p-db-1", "create p-web-1", "start p-db-1", "start p-web-1",
-        ])
+        #expect(
+            engine.calls == [
+                "create network p_default", "create p-db-1", "create p-web-1", "start p-db-1", "start p-web-1",
+            ])
         engine.clear()
         try await runner(yaml, engine).up(UpOptions())
         #expect(engine.calls == [])
@@ -40,9 +41,10 @@ import Testing
         engine.clear()
         let changed = yaml.replacing("[CMD, ok]", with: "[CMD, other]")
         try await runner(changed, engine).up(UpOptions())
-        #expect(engine.calls == [
-            "create id1_p-db-1", "stop p-db-1", "remove p-db-1", "rename id1_p-db-1 p-db-1", "start p-db-1",
-        ])
+        #expect(
+            engine.calls == [
+                "create id1_p-db-1", "stop p-db-1", "remove p-db-1", "rename id1_p-db-1 p-db-1", "start p-db-1",
+            ])
     }
 
     @Test func aFailedReplacementLeavesTheOldOneRunning() async throws {
@@ -112,7 +114,9 @@ import Testing
         #expect(engine.calls == [])
         var options = UpOptions()
         options.images.building = .never
-        let error = await #expect(throws: BerthError.self) { try await runner(text, FakeEngine(images: [])).up(options) }
+        let error = await #expect(throws: BerthError.self) {
+            try await runner(text, FakeEngine(images: [])).up(options)
+        }
         #expect(error?.message.contains("--no-build forbids building it") == true)
     }
 
@@ -126,9 +130,10 @@ import Testing
         engine.clear()
         let other = yaml.replacing("name: p", with: "name: q")
         error = await #expect(throws: BerthError.self) { try await runner(other, engine).up(UpOptions()) }
-        #expect(error?.message.hasPrefix(
-            "Bind for 0.0.0.0:58080 failed: port is already allocated: service \"web\" needs it, but it is held by "
-                + "container p-web-1 of project \"p\"") == true)
+        #expect(
+            error?.message.hasPrefix(
+                "Bind for 0.0.0.0:58080 failed: port is already allocated: service \"web\" needs it, but it is held by "
+                    + "container p-web-1 of project \"p\"") == true)
         #expect(engine.calls == [])
     }
 
@@ -142,7 +147,10 @@ import Testing
         options.images = .all
         try await runner(text, engine).down(options)
         let calls = engine.calls
-        let order = ["stop p-web-1", "stop p-db-1", "remove p-db-1", "remove network p_default", "remove volume p_v", "remove image app"]
+        let order = [
+            "stop p-web-1", "stop p-db-1", "remove p-db-1", "remove network p_default", "remove volume p_v",
+            "remove image app",
+        ]
         #expect(order.compactMap { calls.firstIndex(of: $0) } == order.compactMap { calls.firstIndex(of: $0) }.sorted())
         #expect(calls.count == 9 && order.allSatisfy(calls.contains))
 
@@ -181,7 +189,8 @@ import Testing
         let made = try await runner(yaml, engine).createOneOff(options)
         #expect(made.name.hasPrefix("p-web-run-"))
         let request = try #require(engine.with { $0.requests[made.name] })
-        #expect(request.config.cmd == ["sh"] && request.config.env == ["A=1"] && request.hostConfig.portBindings.isEmpty)
+        #expect(
+            request.config.cmd == ["sh"] && request.config.env == ["A=1"] && request.hostConfig.portBindings.isEmpty)
         #expect(request.config.labels[Labels.oneOff] == "True")
         #expect(request.networkingConfig.endpointsConfig["p_default"]?.aliases == [made.name])
         #expect(engine.calls.contains("start p-db-1") && !engine.calls.contains("start \(made.name)"))
@@ -253,7 +262,9 @@ final class EventLog: Sendable {
 
     var exits: [String] {
         events.withLock { events in
-            events.compactMap { if case .exited(let container, _, let code) = $0 { "\(container) \(code)" } else { nil } }
+            events.compactMap {
+                if case .exited(let container, _, let code) = $0 { "\(container) \(code)" } else { nil }
+            }
         }
     }
 }

@@ -12,13 +12,16 @@ import Testing
     }
 
     @Test func labelsAndNames() throws {
-        let project = try load("name: p\nservices: {web: {image: app, depends_on: [db], labels: {x: y}}, db: {image: app}}")
+        let project = try load(
+            "name: p\nservices: {web: {image: app, depends_on: [db], labels: {x: y}}, db: {image: app}}")
         let labels = try request(project).config.labels
         #expect(labels[Labels.project] == "p" && labels[Labels.service] == "web" && labels["x"] == "y")
         #expect(labels[Labels.containerNumber] == "1" && labels[Labels.oneOff] == "False")
         #expect(labels[Labels.dependsOn] == "db:service_started:false")
         #expect(labels[Labels.image] == "sha256:app" && labels[Labels.configHash]?.count == 64)
-        #expect(labels[Labels.configFiles] == project.files[0] && labels[Labels.workingDirectory] == project.workingDirectory)
+        #expect(
+            labels[Labels.configFiles] == project.files[0]
+                && labels[Labels.workingDirectory] == project.workingDirectory)
     }
 
     @Test func networks() throws {
@@ -40,7 +43,9 @@ import Testing
     }
 
     @Test func sharedNamespaces() throws {
-        let project = try load("name: p\nservices: {web: {image: app, network_mode: 'service:db', pid: 'service:db', ipc: host}, db: {image: app}}")
+        let project = try load(
+            "name: p\nservices: {web: {image: app, network_mode: 'service:db', pid: 'service:db', ipc: host}, db: {image: app}}"
+        )
         let request = try request(project)
         #expect(request.hostConfig.networkMode == "container:dbid" && request.hostConfig.pidMode == "container:dbid")
         #expect(request.hostConfig.ipcMode == "host" && request.networkingConfig.endpointsConfig.isEmpty)

@@ -23,7 +23,9 @@ final class Folder {
         try Data(text.utf8).write(to: URL(filePath: file))
     }
 
-    func load(_ files: [String] = [], environment: [String: String] = [:], _ change: (inout LoadOptions) -> Void = { _ in }) throws -> Project {
+    func load(
+        _ files: [String] = [], environment: [String: String] = [:], _ change: (inout LoadOptions) -> Void = { _ in }
+    ) throws -> Project {
         var options = LoadOptions(environment: environment, currentDirectory: path)
         options.files = files
         change(&options)

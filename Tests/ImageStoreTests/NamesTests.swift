@@ -85,7 +85,7 @@ import Testing
         #expect(throws: BerthError.self) {
             try store.remove("b:1", force: true, noPrune: false, usedBy: { _ in [] })
         }
-        #expect(try scratch.names(in: "layers") == ["empty"])
+        #expect(try scratch.names(in: "layers") == [".empty"])
         #expect(try scratch.names(in: "content/blobs/sha256").isEmpty)
     }
 
@@ -102,6 +102,23 @@ import Testing
         // It comes back by name.
         try store.tag(image, as: Reference("back:1"))
         #expect(try store.image("back:1").id == image.id)
+    }
+
+    @Test func heldImagesStay() throws {
+        let scratch = try Scratch()
+        let store = scratch.store
+        let image = try scratch.import("a:1", ["f": "1"])
+        var hold: ImageHold? = store.hold(image)
+        let path = try #require(try store.layerPaths(of: image).sole())
+        _ = try store.remove("a:1", force: true, noPrune: false, usedBy: { _ in [] })
+        #expect(throws: BerthError.self) { try store.image("a:1") }
+        #expect(try store.layerPaths(of: image) == [path])
+        withExtendedLifetime(hold) {}
+        hold = nil
+        store.registerUses { Uses() }
+        try store.collectGarbage()
+        #expect(throws: BerthError.self) { try store.layerPaths(of: image) }
+        #expect(try scratch.names(in: "layers") == [".empty"])
     }
 
     @Test func pruning() throws {

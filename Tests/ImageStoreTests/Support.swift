@@ -18,7 +18,7 @@ final class Scratch: Sendable {
         store = try Scratch.open(path)
     }
 
-    deinit { try? Files.removeTree(path) }
+    deinit { try? Files.removeRawTree(path) }
 
     /// As the daemon does after a restart.
     func reopened() throws -> ImageStore { try Scratch.open(path) }

@@ -123,7 +123,7 @@ import Testing
         #expect(try failure(tar(["bin/sh": "x"]))?.message.contains("neither manifest.json nor index.json") == true)
 
         #expect(try scratch.store.images().isEmpty)
-        #expect(try scratch.names(in: "layers") == ["empty"])
+        #expect(try scratch.names(in: "layers") == [".empty"])
         #expect(try scratch.names(in: "content/ingest").isEmpty)
         try scratch.store.collectGarbage()
         #expect(try scratch.names(in: "content/blobs/sha256").isEmpty)
@@ -155,6 +155,56 @@ import Testing
         #expect(third[2] != first[1])
         #expect(try Files.status(third[2] + "/data").userID == 5)
         #expect(third[0] == first[0])
+    }
+
+    /// A layout as buildx exports it: an index for each name, attestations beside the images.
+    @Test func nestedIndexes() throws {
+        let scratch = try Scratch()
+        let image = try scratch.import("a:1", ["f": "1"])
+        var files = try entries(of: scratch.save(["a:1"]))
+        files["manifest.json"] = nil
+        let size = try #require(files["blobs/sha256/\(image.manifestDigest.hex)"]).count
+        func descriptor(_ digest: Digest, _ size: Int, os: String, architecture: String) -> String {
+            """
+            {"mediaType":"\(MediaType.manifest)","digest":"\(digest)","size":\(size),
+             "platform":{"os":"\(os)","architecture":"\(architecture)"}}
+            """
+        }
+        let absent = Digest(sha256: [UInt8](repeating: 7, count: 32))
+        let inner = Array(
+            """
+            {"schemaVersion":2,"mediaType":"\(MediaType.index)","manifests":[
+            \(descriptor(absent, 5, os: "linux", architecture: "s390x")),
+            \(descriptor(absent, 5, os: "unknown", architecture: "unknown")),
+            \(descriptor(image.manifestDigest, size, os: "linux", architecture: image.platform.architecture))]}
+            """.utf8)
+        let digest = Digest(sha256: sha256(inner))
+        files["blobs/sha256/\(digest.hex)"] = inner
+        files["index.json"] = Array(
+            """
+            {"schemaVersion":2,"manifests":[{"mediaType":"\(MediaType.index)","digest":"\(digest)","size":\(inner.count),
+             "annotations":{"io.containerd.image.name":"docker.io/library/b:2","org.opencontainers.image.ref.name":"2"}}]}
+            """.utf8)
+        func load(_ files: [String: [UInt8]]) throws -> [LoadedImage] {
+            let sink = BytesSink()
+            let writer = TarWriter(sink)
+            for (path, bytes) in files { try writer.add(file: path, bytes) }
+            try writer.finish()
+            let other = try Scratch()
+            return try other.store.load(from: other.file(sink.bytes))
+        }
+        let loaded = try load(files)
+        #expect(loaded.sole()?.references.map(\.familiar) == ["b:2"])
+        #expect(loaded.sole()?.image.manifestDigest == image.manifestDigest)
+
+        var forged = files
+        forged["blobs/sha256/\(digest.hex)"] = inner + [32]
+        #expect(throws: BerthError.self) { try load(forged) }
+        var incomplete = files
+        for path in files.keys where files[path].map({ $0.starts(with: [0x1f, 0x8b]) }) == true { incomplete[path] = nil }
+        let error = #expect(throws: BerthError.self) { try load(incomplete) }
+        #expect(error?.message.contains("lacks the blob") == true)
+        #expect(error?.message.contains("ends at byte") == true)
     }
 
     @Test func layoutIsReadableByOthers() throws {
@@ -193,5 +243,38 @@ import Testing
         #expect(try scratch.names(in: "layers").count == 2)
         #expect(try scratch.names(in: "content/ingest").isEmpty)
         #expect(try scratch.names(in: "work").isEmpty)
+    }
+}
+
+/// Archives and layouts that another tool wrote and reads.
+@Suite(.enabled(if: isRoot && system("command -v skopeo >/dev/null 2>&1") == 0)) struct SkopeoTests {
+    @Test(arguments: [
+        "docker-archive:FILE:lan:5000/tools:1", "oci-archive:FILE:lan:5000/tools:1",
+    ])
+    func bothWays(destination: String) throws {
+        let scratch = try Scratch()
+        let image = try scratch.import("tools:1", ["bin/sh": "x", "etc/motd": "hello"])
+        let layout = scratch.path + "/store/content"
+        let file = scratch.path + "/out.tar"
+        let target = destination.replacing("FILE", with: file)
+        for compression in ["", "--dest-compress-format zstd"] {
+            _ = system("rm -f \(file)")
+            #expect(system("skopeo --insecure-policy copy \(compression) oci:\(layout):tools:1 \(target) >/dev/null 2>&1") == 0)
+            let other = try Scratch()
+            let loaded = try other.store.load(from: FileDescriptor.open(file, O_RDONLY))
+            #expect(loaded.sole()?.references.map(\.familiar) == ["lan:5000/tools:1"])
+            #expect(loaded.sole()?.image.config.rootfs == image.config.rootfs)
+        }
+    }
+
+    @Test func savedArchives() throws {
+        let scratch = try Scratch()
+        let image = try scratch.import("tools:1", ["bin/sh": "x"])
+        try Files.write(scratch.path + "/saved.tar", "")
+        try FileDescriptor.open(scratch.path + "/saved.tar", O_WRONLY).writeAll(scratch.save(["tools:1"]))
+        for source in ["docker-archive:\(scratch.path)/saved.tar", "oci-archive:\(scratch.path)/saved.tar"] {
+            #expect(system("skopeo inspect \(source) 2>/dev/null | grep -q \(image.config.os)") == 0, "\(source)")
+            #expect(system("skopeo --insecure-policy copy \(source) dir:\(scratch.path)/copy >/dev/null 2>&1") == 0)
+        }
     }
 }

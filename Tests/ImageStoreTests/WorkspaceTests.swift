@@ -102,6 +102,6 @@ import Testing
             group.addTask { for _ in 0..<40 { try scratch.store.collectGarbage() } }
             try await group.waitForAll()
         }
-        #expect(try scratch.names(in: "layers") == ["empty"])
+        #expect(try scratch.names(in: "layers") == [".empty"])
     }
 }

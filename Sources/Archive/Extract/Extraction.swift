@@ -96,6 +96,7 @@ public enum Extraction {
         policy.refusesKindChanges = options.refusesKindChanges
         policy.makesDevices = options.makesDevices
         policy.permissions = options.permissions
+        policy.strippedComponents = options.strippedComponents
         let tree = TreeWriter(root: directory, policy: policy)
         return try run(TarReader(source), options.limits, tree) { entry, path in
             guard path.count > options.strippedComponents || options.strippedComponents == 0 else { return nil }

@@ -83,6 +83,7 @@ private final class Whiteouts {
         guard existing.kind == .characterDevice, existing.specialDevice == 0 else { return false }
         try parent.unlink(name)
         try parent.makeDirectory(name, mode: 0o755)
+        try parent.changeMode(name, mode: 0o755)
         try setOpaque(parent.open(name, O_RDONLY | O_DIRECTORY))
         return true
     }

@@ -17,6 +17,8 @@ final class TreeWriter {
         /// The tree is made from nothing: there are no set-gid directories that would give new files
         /// their group.
         var startsEmpty = false
+        /// As many leading directories are cut off the targets of hard links.
+        var strippedComponents = 0
     }
 
     let root: FileDescriptor
@@ -52,7 +54,11 @@ final class TreeWriter {
         try cursor.enter(path) { parent, soFar, error in
             guard let name = soFar.last else { throw error }
             do throws(SystemError) {
-                if error.errno == ENOENT { try parent.makeDirectory(name, mode: 0o755) }
+                if error.errno == ENOENT {
+                    try parent.makeDirectory(name, mode: 0o755)
+                    // Whatever the umask is.
+                    try parent.changeMode(name, mode: 0o755)
+                }
             } catch {
                 // The name is there and leads nowhere: a dangling link.
                 guard error.errno == EEXIST else { throw error }
@@ -171,10 +177,7 @@ final class TreeWriter {
         _ entry: TarEntry, _ name: RawPath, in parent: FileDescriptor, _ path: [RawPath],
         _ read: () throws -> (offset: Int64, bytes: UnsafeRawBufferPointer)?
     ) throws {
-        // Nobody else may read it before its owner and mode are set.
-        let file = try replacing(name, in: parent, path) { () throws(SystemError) in
-            try parent.open(name, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-        }
+        let file = try openNew(name, in: parent, path)
         var offset: Int64 = 0
         while let block = try read() {
             if block.bytes.isEmpty { continue }
@@ -191,10 +194,22 @@ final class TreeWriter {
         try file.setTimes(accessed: entry.modified, modified: entry.modified)
     }
 
+    private func openNew(_ name: RawPath, in parent: FileDescriptor, _ path: [RawPath]) throws -> FileDescriptor {
+        do {
+            // Nobody else may read it before its owner and mode are set.
+            return try replacing(name, in: parent, path) { () throws(SystemError) in
+                try parent.open(name, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+            }
+        } catch let error as SystemError where error.errno == EBUSY && !policy.startsEmpty {
+            // Something is mounted there, such as /etc/hosts in a container: it cannot be replaced, but written.
+            return try parent.open(name, O_WRONLY | O_TRUNC)
+        }
+    }
+
     private func makeLink(
         _ entry: TarEntry, to target: RawPath, _ name: RawPath, in parent: FileDescriptor, _ path: [RawPath]
     ) throws {
-        let targetPath = try archiveComponents(target, limit: Int(PATH_MAX))
+        let targetPath = Array(try archiveComponents(target, limit: Int(PATH_MAX)).dropFirst(policy.strippedComponents))
         guard let targetName = targetPath.last else {
             throw BerthError.invalidArgument("the archive entry \"\(entry.path)\" is a hard link to the root")
         }

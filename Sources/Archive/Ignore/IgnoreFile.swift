@@ -25,11 +25,9 @@ public struct IgnoreFile: Sendable {
     public func excludes(_ relativePath: String) -> Bool {
         let path = Array(cleaned(relativePath).unicodeScalars)
         guard !path.isEmpty, path != ["."] else { return false }
-        // A pattern that matches a directory matches all below it.
-        let ends = path.indices.filter { path[$0] == "/" } + [path.count]
         var excluded = false
-        for pattern in patterns where pattern.isNegated == excluded {
-            if ends.contains(where: { pattern.matches(path[..<$0]) }) { excluded = !pattern.isNegated }
+        for pattern in patterns where pattern.isNegated == excluded && pattern.matches(path) {
+            excluded = !pattern.isNegated
         }
         return excluded
     }

@@ -43,8 +43,9 @@ struct IgnorePattern: Sendable {
         components = pattern.contains("[") ? nil : Self.split(tokens)
     }
 
-    func matches(_ path: ArraySlice<Unicode.Scalar>) -> Bool {
-        Self.matches(tokens[...], path)
+    /// Whether the pattern matches the path or a directory above it.
+    func matches(_ path: [Unicode.Scalar]) -> Bool {
+        Self.matches(tokens, path, orAncestor: true)
     }
 
     /// Whether a path below the directory could match.
@@ -52,7 +53,7 @@ struct IgnorePattern: Sendable {
         guard let components else { return true }
         for (pattern, name) in zip(components, directory) {
             if pattern.contains(.anyDirectories) || pattern.contains(.anything) { return true }
-            if !Self.matches(pattern[...], name[...]) { return false }
+            if !Self.matches(pattern, name, orAncestor: false) { return false }
         }
         // Either the pattern goes deeper, or it matches an ancestor and with it all below.
         return true
@@ -132,47 +133,61 @@ struct IgnorePattern: Sendable {
 
     /// Follows every way to read the pattern at once, so that time is bounded by the product of the
     /// two lengths whatever the pattern is.
-    private static func matches(_ pattern: ArraySlice<Token>, _ path: ArraySlice<Unicode.Scalar>) -> Bool {
-        let tokens = Array(pattern)
-        // The pattern is read up to `i` for each true `reached[i]`, and is inside the directories of
-        // a `**` for each true `within[i]`.
-        var reached = [Bool](repeating: false, count: tokens.count + 1)
-        var within = reached
-        reached[0] = true
-        func skipStars(_ reached: inout [Bool]) {
-            for index in tokens.indices where reached[index] {
-                switch tokens[index] {
-                case .anyCharacters, .anyDirectories, .anything: reached[index + 1] = true
-                default: break
+    private static func matches(_ tokens: [Token], _ path: [Unicode.Scalar], orAncestor: Bool) -> Bool {
+        let width = tokens.count + 1
+        return withUnsafeTemporaryAllocation(of: Bool.self, capacity: 4 * width) { storage in
+            storage.initialize(repeating: false)
+            // The pattern is read up to `i` for each true `reached[i]`, and is inside the directories
+            // of a `**` for each true `within[i]`.
+            var (reached, within) = (storage[..<width], storage[width..<2 * width])
+            var (nextReached, nextWithin) = (storage[2 * width..<3 * width], storage[(3 * width)...])
+            reached[reached.startIndex] = true
+            skipStars(tokens, &reached)
+            for (position, scalar) in path.enumerated() {
+                if orAncestor, scalar == "/", position > 0, reached[reached.endIndex - 1] { return true }
+                for index in nextReached.indices { nextReached[index] = false }
+                for index in nextWithin.indices { nextWithin[index] = false }
+                var isAlive = false
+                for (index, token) in tokens.enumerated() {
+                    let isReached = reached[reached.startIndex + index]
+                    guard isReached || within[within.startIndex + index] else { continue }
+                    let (stays, goesOn) = step(token, scalar)
+                    if stays, token == .anyDirectories {
+                        nextWithin[nextWithin.startIndex + index] = true
+                    } else if stays {
+                        nextReached[nextReached.startIndex + index] = true
+                    }
+                    if goesOn { nextReached[nextReached.startIndex + index + 1] = true }
+                    isAlive = isAlive || stays || goesOn
                 }
+                if !isAlive { return false }
+                skipStars(tokens, &nextReached)
+                swap(&reached, &nextReached)
+                swap(&within, &nextWithin)
             }
+            return reached[reached.endIndex - 1]
         }
-        skipStars(&reached)
-        for scalar in path {
-            var next = [Bool](repeating: false, count: tokens.count + 1)
-            var nextWithin = next
-            for (index, token) in tokens.enumerated() where reached[index] || within[index] {
-                switch token {
-                case .anyDirectories:
-                    nextWithin[index] = true
-                    if scalar == "/" { next[index + 1] = true }
-                case .anything: next[index] = true
-                case .anyCharacters: if scalar != "/" { next[index] = true }
-                default: if accepts(token, scalar) { next[index + 1] = true }
-                }
-            }
-            skipStars(&next)
-            (reached, within) = (next, nextWithin)
-        }
-        return reached[tokens.count]
     }
 
-    private static func accepts(_ token: Token, _ scalar: Unicode.Scalar) -> Bool {
+    /// A star may stand for nothing.
+    private static func skipStars(_ tokens: [Token], _ reached: inout Slice<UnsafeMutableBufferPointer<Bool>>) {
+        for (index, token) in tokens.enumerated() where reached[reached.startIndex + index] {
+            switch token {
+            case .anyCharacters, .anyDirectories, .anything: reached[reached.startIndex + index + 1] = true
+            default: break
+            }
+        }
+    }
+
+    /// Whether a character lets the reading stay at the token, and whether it takes it to the next.
+    private static func step(_ token: Token, _ scalar: Unicode.Scalar) -> (stays: Bool, goesOn: Bool) {
         switch token {
-        case .literal(let literal): literal == scalar
-        case .anyCharacter: scalar != "/"
-        case .oneOf(let ranges, let negated): ranges.contains { $0.contains(scalar) } != negated
-        case .anyCharacters, .anyDirectories, .anything: false
+        case .anyDirectories: (true, scalar == "/")
+        case .anything: (true, false)
+        case .anyCharacters: (scalar != "/", false)
+        case .literal(let literal): (false, literal == scalar)
+        case .anyCharacter: (false, scalar != "/")
+        case .oneOf(let ranges, let negated): (false, ranges.contains { $0.contains(scalar) } != negated)
         }
     }
 }

@@ -40,7 +40,7 @@ public struct LayerPacker {
     private func addRoot(_ upper: FileDescriptor) throws {
         let status = try upper.status()
         let attributes = try upper.archivedAttributes()
-        if stripsOverlayAttributes { try strip(upper) }
+        try dealWithNotes(at: upper, "/")
         if status.permissions == 0o755, status.userID == 0, status.groupID == 0, attributes.isEmpty { return }
         try writer.add(
             TarEntry(
@@ -79,7 +79,7 @@ public struct LayerPacker {
                         path: path.appending(WhiteoutName.opaque), kind: .file, mode: 0o600,
                         modified: status.modified))
             }
-            if stripsOverlayAttributes { try strip(directory) }
+            try dealWithNotes(at: directory, path)
             try walk(directory, path: path)
         default:
             if let first = links.firstName(of: status, otherwise: path) {
@@ -97,16 +97,23 @@ public struct LayerPacker {
         // O_NONBLOCK: should the name have become a fifo since, opening must not wait for a writer.
         let file = try parent.open(name, O_RDONLY | O_NONBLOCK)
         entry.attributes = try file.archivedAttributes()
-        if stripsOverlayAttributes { try strip(file) }
+        try dealWithNotes(at: file, entry.path)
         report.bytes += entry.size
         if entry.size == 0 { return try writer.add(entry) }
         try writer.add(entry, contentsOf: file)
     }
 
-    private func strip(_ file: FileDescriptor) throws {
+    /// What overlayfs noted at a file other than that it is opaque.
+    private func dealWithNotes(at file: FileDescriptor, _ path: RawPath) throws {
         for name in try file.extendedAttributeNames()
         where name.hasPrefix("trusted.overlay.") && name != WhiteoutName.opaqueAttribute {
-            try file.removeExtendedAttribute(name)
+            // Contents that are somewhere in the layers below: packing would lose them.
+            if name == "trusted.overlay.redirect" || name == "trusted.overlay.metacopy" {
+                throw BerthError.internal(
+                    "\"\(path)\" is only a reference to a lower layer (\(name)): the overlay has to be mounted with "
+                        + "redirect_dir=off and metacopy=off")
+            }
+            if stripsOverlayAttributes { try file.removeExtendedAttribute(name) }
         }
     }
 }

@@ -79,6 +79,17 @@ enum Command: Sendable {
     case workingDirectory(String)
 }
 
+extension Command {
+    /// The stages or images that files are taken from.
+    var stageNames: [String] {
+        switch self {
+        case .copy(let copy), .add(let copy): [copy.from].compactMap { $0 }
+        case .run(let run): run.mounts.compactMap(RunMount.from)
+        default: []
+        }
+    }
+}
+
 struct Run: Sendable {
     enum Network: String, Sendable { case standard = "default", none, host }
 

@@ -33,16 +33,22 @@ struct Download: Sendable {
     }
 
     /// Fetches `url` into a new file in `directory`, mode 0600, with the server's time of last change.
-    init(_ url: String, into directory: String) async throws {
+    ///
+    /// Secrets named as BuildKit has them go with the request: `HTTP_AUTH_TOKEN_<host>` as a bearer
+    /// token, `HTTP_AUTH_HEADER_<host>` as the whole `Authorization` header.
+    init(_ url: String, secrets: [String: [UInt8]] = [:], into directory: String) async throws {
         name = Self.name(of: url)
         path = "\(directory)/download"
         var configuration = HTTPClient.Configuration()
         configuration.timeout = .init(connect: .seconds(10), read: .seconds(60))
         // A refused connection is an answer; the default is to try again until the deadline.
         configuration.connectionPool.retryConnectionEstablishment = false
+        var request = HTTPClientRequest(url: url)
+        request.headers.add(name: "User-Agent", value: "berth")
+        if let value = Self.authorization(for: url, secrets) { request.headers.add(name: "Authorization", value: value) }
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
-            digest = try await Self.fetch(url, client, to: path)
+            digest = try await Self.fetch(request, client, to: path)
             try await client.shutdown()
         } catch {
             try? await client.shutdown()
@@ -54,13 +60,23 @@ struct Download: Sendable {
         }
     }
 
-    private static func fetch(_ url: String, _ client: HTTPClient, to path: String) async throws -> Digest {
-        var request = HTTPClientRequest(url: url)
-        request.headers.add(name: "User-Agent", value: "berth")
+    private static func authorization(for url: String, _ secrets: [String: [UInt8]]) -> String? {
+        let authority = url.split(separator: "/", omittingEmptySubsequences: false).dropFirst(2).first ?? ""
+        let host = authority.split(separator: "@").last ?? ""
+        func secret(_ kind: String) -> String? {
+            secrets["HTTP_AUTH_\(kind)_\(host)"].map { String(decoding: $0, as: UTF8.self).trimmingSpaces() }
+        }
+        return secret("HEADER") ?? secret("TOKEN").map { "Bearer \($0)" }
+    }
+
+    private static func fetch(
+        _ request: HTTPClientRequest, _ client: HTTPClient, to path: String
+    ) async throws -> Digest {
         let response = try await client.execute(request, deadline: .distantFuture)
         guard (200..<300).contains(response.status.code) else {
             throw BerthError.invalidArgument(
-                "ADD failed: failed to GET \(url) with status \(response.status.code) \(response.status.reasonPhrase)")
+                "ADD failed: failed to GET \(request.url) with status \(response.status.code) "
+                    + response.status.reasonPhrase)
         }
         var hash = SHA256()
         let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
@@ -80,7 +96,8 @@ struct Download: Sendable {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) {
+            let digits = String(decoding: rest.prefix(2), as: UTF8.self)
+            if byte == UInt8(ascii: "%"), digits.count == 2, let value = UInt8(digits, radix: 16) {
                 bytes.append(value)
                 rest = rest.dropFirst(2)
             } else {

@@ -56,3 +56,8 @@ extension FileDescriptor {
         try openInRoot(path.isEmpty ? "." : path, O_RDONLY | O_NONBLOCK)
     }
 }
+
+/// Removes a path of the host and all below it, whatever bytes the names there have. Absent is fine.
+func removeTree(_ path: String) throws(SystemError) {
+    try FileDescriptor.openDirectory(Files.parent(of: path)).removeTree(RawPath(Files.lastComponent(of: path)))
+}

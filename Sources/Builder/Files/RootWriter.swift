@@ -108,7 +108,9 @@ struct RootWriter {
             try directory.makeNode(name, mode: entry.status.mode, device: entry.status.specialDevice)
         }
         try setMetadata(of: name, in: directory, entry.status, tree)
-        if entry.status.kind == .file, tree.keepsOwners { try copyCapability(entry.source, of: tree, to: name, in: directory) }
+        if entry.status.kind == .file, tree.keepsOwners {
+            try copyCapability(entry.source, of: tree, to: name, in: directory)
+        }
     }
 
     /// File capabilities are the one extended attribute that programs in images depend on. They are

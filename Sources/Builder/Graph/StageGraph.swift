@@ -56,7 +56,9 @@ struct StageGraph: Sendable {
         return .image(name)
     }
 
-    private static func base(of stage: Stage, _ file: Dockerfile, _ globals: GlobalArguments) throws(SyntaxError) -> Origin {
+    private static func base(
+        of stage: Stage, _ file: Dockerfile, _ globals: GlobalArguments
+    ) throws(SyntaxError) -> Origin {
         let name = try Expander(escape: file.escape, value: globals.value).word(stage.base)
         guard !name.isEmpty else { throw SyntaxError("base name (\(stage.base)) should not be blank") }
         // Only an earlier stage can be a base: a later one of that name means the image.
@@ -91,13 +93,7 @@ struct StageGraph: Sendable {
         var found: [Int] = []
         if case .stage(let index) = base { found.append(index) }
         for instruction in stage.instructions {
-            let names: [String]
-            switch instruction.command {
-            case .copy(let copy), .add(let copy): names = [copy.from].compactMap { $0 }
-            case .run(let run): names = run.mounts.compactMap(RunMount.from)
-            default: names = []
-            }
-            for name in names {
+            for name in instruction.command.stageNames {
                 do throws(SyntaxError) {
                     if case .stage(let index) = try origin(name, in: file) { found.append(index) }
                 } catch {

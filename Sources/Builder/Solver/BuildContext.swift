@@ -66,16 +66,21 @@ struct BuildContext: Sendable {
     /// A remote context: an archive is unpacked, anything else is a Dockerfile, whose text is returned.
     private static func fetch(_ url: String, to directory: String, temporary: String) async throws -> String? {
         guard Download.isURL(url), !Download.isRepository(url) else {
-            throw BerthError(.unimplemented, "the build context \(url) is neither a directory, a tar nor an http URL of one")
+            throw BerthError(
+                .unimplemented, "the build context \(url) is neither a directory, a tar nor an http URL of one")
         }
         let holder = "\(temporary)/remote"
         try describing("preparing the build context") { try Files.makeDirectory(holder, mode: 0o700) }
         let download = try await Download(url, into: holder)
-        if try await blocking({ _ in try isTar(try FileDescriptor.open(download.path, O_RDONLY)) }) {
-            try await extract(try describing("opening the build context") { try FileDescriptor.open(download.path, O_RDONLY) }, to: directory)
-            return nil
+        func file() throws -> FileDescriptor {
+            try describing("opening the build context") { try FileDescriptor.open(download.path, O_RDONLY) }
         }
-        return try describing("reading \(url)") { try Files.readText(download.path) }
+        let downloaded = try file()
+        guard try await blocking({ _ in try isTar(downloaded) }) else {
+            return String(decoding: try file().readToEnd(), as: UTF8.self)
+        }
+        try await extract(try file(), to: directory)
+        return nil
     }
 
     private static func dockerfile(

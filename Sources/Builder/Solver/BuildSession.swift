@@ -118,7 +118,7 @@ struct BuildSession: Sendable {
         let temporary = temporary
         _ = try? await blocking { _ in
             for workspace in workspaces { workspace.discard() }
-            try Files.removeTree(temporary)
+            try removeTree(temporary)
         }
     }
 

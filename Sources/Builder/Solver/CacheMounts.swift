@@ -1,5 +1,5 @@
-import struct Crypto.SHA256
 import Errors
+import FoundationEssentials
 import Glibc
 import Linux
 import OCI
@@ -10,7 +10,8 @@ actor CacheMounts {
     private let cache: StepCache
     /// How many steps use a directory now, by its name.
     private var users: [String: Int] = [:]
-    private var waiters: [String: [CheckedContinuation<Void, Never>]] = [:]
+    /// Steps that wait for a locked directory, by its name.
+    private var waiters: [String: [UUID: CheckedContinuation<Void, Never>]] = [:]
 
     init(directory: String, cache: StepCache) {
         self.directory = directory
@@ -26,10 +27,10 @@ actor CacheMounts {
     /// The directory for `mount`; made now if it is new.
     ///
     /// `shared` is given to many at once, `locked` to one after the other, and of `private` each
-    /// gets its own while another is in use.
+    /// gets its own while another is in use. A step that needs several asks for them in the order of
+    /// their names, so that no two steps wait for each other.
     func acquire(_ mount: RunMount) async throws -> Lease {
-        let id = mount.id ?? mount.target ?? ""
-        var name = Digest(sha256: SHA256.hash(data: Array("\(id)\0\(mount.from ?? "")\0\(mount.source ?? "")".utf8))).hex
+        var name = Self.name(of: mount)
         switch mount.sharing {
         case .shared: users[name, default: 0] += 1
         case .private:
@@ -41,15 +42,12 @@ actor CacheMounts {
             }
             users[name] = 1
         case .locked:
-            while users[name] != nil {
-                let key = name
-                await withCheckedContinuation { waiters[key, default: []].append($0) }
-            }
+            while users[name] != nil { try await wait(for: name) }
             users[name] = 1
         }
         do {
             try Task.checkCancellation()
-            try await cache.useMount(name: name, id: id)
+            try await cache.useMount(name: name, id: mount.id ?? mount.target ?? "")
             let path = "\(directory)/\(name)"
             try await blocking { [mount] _ in try Self.make(path, mount) }
             return Lease(name: name, path: path)
@@ -64,7 +62,32 @@ actor CacheMounts {
     private func release(_ name: String) {
         let left = (users[name] ?? 1) - 1
         users[name] = left > 0 ? left : nil
-        if left <= 0 { for waiter in waiters.removeValue(forKey: name) ?? [] { waiter.resume() } }
+        if left <= 0 { for waiter in (waiters.removeValue(forKey: name) ?? [:]).values { waiter.resume() } }
+    }
+
+    private func wait(for name: String) async throws {
+        let id = UUID()
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                if Task.isCancelled { continuation.resume() } else { waiters[name, default: [:]][id] = continuation }
+            }
+        } onCancel: {
+            Task { await self.wake(id, waitingFor: name) }
+        }
+        try Task.checkCancellation()
+    }
+
+    private func wake(_ id: UUID, waitingFor name: String) {
+        waiters[name]?.removeValue(forKey: id)?.resume()
+    }
+
+    /// Of the directory that a mount uses.
+    static func name(of mount: RunMount) -> String {
+        var key = KeyBuilder("cache-mount")
+        key.add("id", mount.id ?? mount.target ?? "")
+        key.add("from", mount.from ?? "")
+        key.add("source", mount.source ?? "")
+        return key.finish().hex
     }
 
     func isInUse(_ name: String) -> Bool { users[name] != nil }
@@ -75,7 +98,7 @@ actor CacheMounts {
         users[name] = 1
         defer { release(name) }
         let path = "\(directory)/\(name)"
-        try await blocking { _ in try describing("removing a cache mount") { try Files.removeTree(path) } }
+        try await blocking { _ in try describing("removing a cache mount") { try removeTree(path) } }
         try await cache.removeMount(name)
         return true
     }

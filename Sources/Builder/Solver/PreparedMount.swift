@@ -71,14 +71,24 @@ extension RunMount {
 /// What one running step holds.
 struct StepResources: Sendable {
     let session: BuildSession
-    private var leases: [CacheMounts.Lease] = []
+    /// By the name of the mount's directory.
+    private var leases: [String: CacheMounts.Lease] = [:]
     private var directories: [String] = []
 
     init(_ session: BuildSession) { self.session = session }
 
-    mutating func lease(_ mount: RunMount) async throws -> String {
-        let lease = try await session.cacheMounts.acquire(mount)
-        leases.append(lease)
+    /// Takes the directories of all cache mounts, in the order that `CacheMounts` asks for.
+    mutating func lease(_ mounts: [RunMount]) async throws {
+        let caches = mounts.filter { $0.kind == .cache }.map { (name: CacheMounts.name(of: $0), mount: $0) }
+        for (name, mount) in caches.sorted(by: { $0.name < $1.name }) where leases[name] == nil {
+            leases[name] = try await session.cacheMounts.acquire(mount)
+        }
+    }
+
+    func path(of mount: RunMount) throws -> String {
+        guard let lease = leases[CacheMounts.name(of: mount)] else {
+            throw BerthError.internal("no directory was taken for the cache mount \(mount.target ?? "")")
+        }
         return lease.path
     }
 
@@ -89,9 +99,9 @@ struct StepResources: Sendable {
     }
 
     func release() async {
-        for lease in leases { await session.cacheMounts.release(lease) }
+        for lease in leases.values { await session.cacheMounts.release(lease) }
         let directories = directories
-        _ = try? await blocking { _ in for path in directories { try Files.removeTree(path) } }
+        _ = try? await blocking { _ in for path in directories { try removeTree(path) } }
     }
 }
 
@@ -100,9 +110,10 @@ extension PreparedMount {
     func realize(_ resources: inout StepResources) async throws -> (StepMount?, variable: String?) {
         switch mount.kind {
         case .bind: return (try await bind(&resources), nil)
-        case .cache: return (try await cache(&resources), nil)
+        case .cache: return (try await cache(resources), nil)
         case .tmpfs:
-            return (StepMount(source: .tmpfs(size: mount.size), target: target, isReadOnly: mount.isReadOnly ?? false), nil)
+            let isReadOnly = mount.isReadOnly ?? false
+            return (StepMount(source: .tmpfs(size: mount.size), target: target, isReadOnly: isReadOnly), nil)
         case .secret: return try secret(resources.session)
         case .ssh: return (nil, nil)  // refused when it was parsed
         }
@@ -112,7 +123,8 @@ extension PreparedMount {
         let id = mount.id ?? mount.source ?? RawPath(target).split.name.description
         guard let value = session.request.secrets[id] else {
             guard !mount.isRequired else {
-                throw BerthError.invalidArgument("secret \(id): not found; give it to the build with --secret id=\(id),src=FILE")
+                throw BerthError.invalidArgument(
+                    "secret \(id): not found; give it to the build with --secret id=\(id),src=FILE")
             }
             return (nil, nil)
         }
@@ -123,8 +135,8 @@ extension PreparedMount {
         return (StepMount(source: file, target: target, isReadOnly: true), variable)
     }
 
-    private func cache(_ resources: inout StepResources) async throws -> StepMount {
-        let path = try await resources.lease(mount)
+    private func cache(_ resources: StepResources) async throws -> StepMount {
+        let path = try resources.path(of: mount)
         if mount.from != nil {
             // `from` gives a new cache its first content.
             let tree = try await resources.session.tree(origin)
@@ -160,10 +172,16 @@ extension PreparedMount {
         guard isWritable, !isFile else {
             return StepMount(source: .bind(path: path ?? ""), target: target, isReadOnly: !isWritable)
         }
+        let lower = path.map { [$0] } ?? layers
         let upper = try resources.makeDirectory("upper"), work = try resources.makeDirectory("work")
-        return StepMount(
-            source: .overlay(layers: path.map { [$0] } ?? layers, upper: upper, work: work), target: target,
-            isReadOnly: false)
+        try describing("preparing the mount \(target)") {
+            // The root of an overlay is that of its topmost directory.
+            guard let top = lower.last else { return }
+            let model = try Files.status(top), root = try FileDescriptor.openDirectory(upper)
+            try root.changeOwner(".", user: model.userID, group: model.groupID)
+            try root.changeMode(model.permissions)
+        }
+        return StepMount(source: .overlay(layers: lower, upper: upper, work: work), target: target, isReadOnly: false)
     }
 
     private func copy(_ tree: SourceTree, _ resources: inout StepResources) async throws -> String {

@@ -13,7 +13,7 @@ extension StageBuilder {
             return "ENV " + Self.text(expanded)
         case .label(let labels):
             let expanded = try expand(labels)
-            for label in expanded { state.config.labels = (state.config.labels ?? [:]).merging([label.name: label.value]) { $1 } }
+            for label in expanded { state.config.labels = (state.config.labels ?? [:]).setting(label.name, label.value) }
             return "LABEL " + Self.text(expanded)
         case .argument(let arguments): return try declare(arguments)
         case .command(let line):
@@ -150,7 +150,10 @@ extension StageBuilder {
 
     /// Words as Docker's history shows the exec form.
     static func json(_ words: [String]) -> String {
-        "[" + words.map { "\"\($0.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\"" }.joined(separator: " ") + "]"
+        let quoted = words.map { word in
+            "\"" + word.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+        }
+        return "[" + quoted.joined(separator: " ") + "]"
     }
 
     /// A number from 1 to 64, or a name with or without `SIG`.
@@ -160,8 +163,9 @@ extension StageBuilder {
         if name.hasPrefix("SIG") { name.removeFirst(3) }
         for prefix in ["RTMIN", "RTMAX"] where name.hasPrefix(prefix) {
             let offset = name.dropFirst(prefix.count)
-            guard !offset.isEmpty else { return true }
-            return offset.first == (prefix == "RTMIN" ? "+" : "-") && Int(offset.dropFirst()).map { (0...30).contains($0) } ?? false
+            guard let sign = offset.first else { return true }
+            guard let number = Int(offset.dropFirst()) else { return false }
+            return sign == (prefix == "RTMIN" ? "+" : "-") && (0...30).contains(number)
         }
         return signalNames.contains(name)
     }
@@ -171,4 +175,12 @@ extension StageBuilder {
         "POLL", "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU",
         "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ",
     ]
+}
+
+extension Dictionary {
+    fileprivate func setting(_ key: Key, _ value: Value) -> Dictionary {
+        var copy = self
+        copy[key] = value
+        return copy
+    }
 }

@@ -16,8 +16,8 @@ extension StageBuilder {
         if origin == .context, let name = items.lazy.compactMap(\.environmentFile).first {
             await session.progress.report(
                 .warning(
-                    "line \(step.line): EnvFileCopied: \(kind.rawValue) puts \(name) into the image, where everybody who "
-                        + "has the image can read it; list it in .dockerignore"))
+                    "line \(step.line): EnvFileCopied: \(kind.rawValue) puts \(name) into the image, where everybody "
+                        + "who has the image can read it; list it in .dockerignore"))
         }
 
         var owner = request.owner
@@ -67,7 +67,7 @@ extension StageBuilder {
             let path = try expander.word(text)
             if request.kind == .add, Download.isRepository(path) {
                 throw BerthError(
-                    .unimplemented, "ADD cannot fetch the Git repository \(path): clone it in a RUN step, or build from it")
+                    .unimplemented, "ADD cannot fetch the Git repository \(path): clone it in a RUN step instead")
             }
             guard request.kind == .add, Download.isURL(path) else {
                 guard request.checksum == nil else {
@@ -91,7 +91,10 @@ extension StageBuilder {
             }
         } catch let missing as MissingSource {
             let kind = request.kind.rawValue
-            if missing.isPattern { throw BerthError.invalidArgument("\(kind) failed: no source files were specified: \(path) matches nothing") }
+            guard !missing.isPattern else {
+                throw BerthError.invalidArgument(
+                    "\(kind) failed: no source files were specified: \(path) matches nothing")
+            }
             let place = origin == .context ? "file not found in build context or excluded by .dockerignore: " : ""
             throw BerthError.invalidArgument("\(kind) failed: \(place)stat \(missing.path): file does not exist")
         }
@@ -111,7 +114,7 @@ extension StageBuilder {
 
     private func download(_ url: String, _ request: CopyRequest) async throws -> CopyItem {
         let directory = try session.makeTemporary("download")
-        let download = try await Download(url, into: directory)
+        let download = try await Download(url, secrets: session.request.secrets, into: directory)
         if let checksum = request.checksum, checksum != download.digest {
             throw BerthError.invalidArgument(
                 "ADD failed: digest mismatch for \(url): expected \(checksum), got \(download.digest)")
@@ -131,7 +134,10 @@ extension StageBuilder {
     private func execute(_ items: [CopyItem], _ request: CopyRequest, _ owner: String?) async throws -> Layer {
         var local: [CopyItem] = []
         for item in items {
-            if case .remote(let url, _) = item { local.append(try await download(url, request)) } else { local.append(item) }
+            switch item {
+            case .remote(let url, _): local.append(try await download(url, request))
+            case .files, .archive: local.append(item)
+            }
         }
         let mode = try request.mode.map { (text) throws(SyntaxError) in try ModeChange(text) }
         // An overlay would mark new directories as replacing those below, which a linked copy must not.
@@ -228,7 +234,8 @@ extension CopyItem {
         guard case .files(let plan) = self else { return nil }
         return plan.entries.lazy.filter { !$0.status.isDirectory }.map(\.source).first {
             let name = $0.split.name.description
-            return name == ".env" || name.hasPrefix(".env.") && !["example", "sample", "template"].contains { name.hasSuffix($0) }
+            let isModel = ["example", "sample", "template"].contains { name.hasSuffix($0) }
+            return name == ".env" || name.hasPrefix(".env.") && !isModel
         }
     }
 }
@@ -295,6 +302,7 @@ struct CopyRequest: Sendable {
         }
         guard isSeveral, !isDirectory else { return }
         throw .invalidArgument(
-            "When using \(kind.rawValue) with more than one source file, the destination must be a directory and end with a /")
+            "When using \(kind.rawValue) with more than one source file, the destination must be a directory "
+                + "and end with a /")
     }
 }

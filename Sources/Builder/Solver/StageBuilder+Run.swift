@@ -44,6 +44,7 @@ extension StageBuilder {
         let workspace = try await blocking { _ in try store.makeWorkspace(layers: layers) }
         var resources = StepResources(session)
         do {
+            try await resources.lease(mounts.map(\.mount))
             var stepMounts: [StepMount] = []
             var secrets: [String] = []
             for mount in mounts {
@@ -58,13 +59,14 @@ extension StageBuilder {
                         isReadOnly: true))
             }
             let code = try await session.executor.run(
-                runStep(run, script.args, secrets, stepMounts, workspace), output: ProgressOutput(session.progress, step))
+                runStep(run, script.args, secrets, stepMounts, workspace),
+                output: ProgressOutput(session.progress, step))
             try Task.checkCancellation()
             guard code == 0 else {
                 throw BerthError(
                     .invalidArgument,
                     "The command '\(script.args.joined(separator: " "))' returned a non-zero code: \(code)",
-                    cause: StepFailure(exitCode: code, line: step.line))
+                    cause: ExitCode(value: code))
             }
             await resources.release()
         } catch {

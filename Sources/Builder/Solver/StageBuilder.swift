@@ -49,11 +49,12 @@ struct StageBuilder {
         do {
             try await body(&self)
         } catch {
-            let error = described(error, step.line)
-            if !(error is CancellationError) {
-                await session.progress.report(.failed(step, message: "\(error)"))
+            let described = described(error, step.line)
+            // What another stage failed at has been reported there.
+            if !(described is CancellationError), Self.line(of: error) == nil {
+                await session.progress.report(.failed(step, message: "\(described)"))
             }
-            throw error
+            throw described
         }
         let elapsed = (ContinuousClock.now - start).components
         let seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
@@ -63,16 +64,21 @@ struct StageBuilder {
     private func described(_ error: any Error, _ line: Int) -> any Error {
         if Task.isCancelled { return CancellationError() }
         switch error {
-        case let error as SyntaxError: return error.at(line).berthError
-        case let error as ParseError: return error.berthError
+        case let error as SyntaxError:
+            return BerthError(
+                .invalidArgument, error.at(line).berthError.message, cause: StepFailure(line: line, exitCode: nil))
         case var error as BerthError:
-            if error.cause is LocatedError { return error }
-            error.cause = LocatedError(line: line, cause: error.cause)
+            if Self.line(of: error) != nil { return error }
+            let exitCode = (error.cause as? ExitCode)?.value
+            error.cause = StepFailure(line: line, exitCode: exitCode, cause: error.cause)
             error.message += " (Dockerfile line \(line))"
             return error
         default: return error
         }
     }
+
+    /// The line that an error names already.
+    private static func line(of error: any Error) -> Int? { ((error as? BerthError)?.cause as? StepFailure)?.line }
 
     // MARK: FROM
 
@@ -92,7 +98,14 @@ struct StageBuilder {
         let triggers = state.config.onBuild ?? []
         state.config.onBuild = nil
         for text in triggers {
-            try await apply(try InstructionParser.trigger(text, escape: "\\"), step)
+            let command = try InstructionParser.trigger(text, escape: "\\")
+            // The graph was checked without these: only stages above cannot be waiting for this one.
+            for name in command.stageNames {
+                if case .stage(let index) = try session.graph.origin(name), index >= stage.index {
+                    throw SyntaxError("ONBUILD \(text): the stage \(name) does not come before this one")
+                }
+            }
+            try await apply(command, step)
         }
     }
 
@@ -178,8 +191,7 @@ struct StageBuilder {
     }
 }
 
-/// Marks an error whose message names the line already.
-struct LocatedError: Error {
-    let line: Int
-    let cause: (any Error)?
+/// How a RUN ended, if not with 0.
+struct ExitCode: Error {
+    let value: Int32
 }

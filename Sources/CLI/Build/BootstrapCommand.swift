@@ -2,6 +2,7 @@ import Client
 import Errors
 import Glibc
 import Linux
+import Synchronization
 
 /// `berth image bootstrap`: a base image straight from a distribution's package mirror.
 struct BootstrapCommand: Command {
@@ -11,11 +12,14 @@ struct BootstrapCommand: Command {
         .string(\.architecture, "arch", nil, "Architecture of the packages (default: this host's)"),
         .list(\.command, "cmd", nil, "Default command of the image (default [\"bash\"])"),
         .list(\.components, "components", nil, "Archive components", value: "list"),
-        .list(\.customize, "customize", nil, "Shell command to run in the new root at the end (repeatable)", value: "command"),
+        .list(
+            \.customize, "customize", nil, "Shell command to run in the new root at the end (repeatable)",
+            value: "command"),
         .list(\.environment, "env", "e", "Set an environment variable of the image"),
         .list(\.include, "include", nil, "Further packages, separated by commas"),
         .list(\.labels, "label", "l", "Set metadata for the image"),
-        .string(\.mirror, "mirror", nil, "Address of the package mirror (default: the distribution's own)", value: "url"),
+        .string(
+            \.mirror, "mirror", nil, "Address of the package mirror (default: the distribution's own)", value: "url"),
         .bool(\.quiet, "quiet", "q", "Only print the image ID"),
         .string(\.suite, "suite", nil, "Release to install", fallback: "\"bookworm\""),
         .string(\.tag, "tag", "t", "Name of the image"),
@@ -38,10 +42,14 @@ struct BootstrapCommand: Command {
     var workingDirectory: String?
     var arguments: [String] = []
 
+    /// Heard, so that the new root is removed and the tool is not left behind.
+    var signals: [Int32] { [SIGINT, SIGTERM, SIGHUP] }
+
     func run(in session: Session) async throws {
         guard let tag else { throw BerthError.invalidArgument("the image needs a name: -t NAME[:TAG]") }
         guard geteuid() == 0 else {
-            throw BerthError(.permissionDenied, "image bootstrap must run as root: it installs packages into a new root")
+            throw BerthError(
+                .permissionDenied, "image bootstrap must run as root: it installs packages into a new root")
         }
         let tool = try BootstrapTool.find(in: session.environment)
         let scratch = try ScratchFolder()
@@ -50,11 +58,14 @@ struct BootstrapCommand: Command {
             suite: suite ?? "bookworm", mirror: mirror, include: include, variant: variant ?? "minbase",
             architecture: architecture, components: components, customize: customize)
 
+        let interruption = Interruption(session.signals)
         let start = ContinuousClock.now
         let archive = scratch.path + "/root.tar"
         for step in plan.steps(with: tool, root: scratch.path + "/root", archive: archive) {
             say("\(step.title)")
-            try await ToolRun(step: step, environment: session.environment, shows: quiet ? .nothing : .stages).run()
+            try await ToolRun(step: step, environment: session.environment, shows: quiet ? .nothing : .stages)
+                .run(interruption)
+            try interruption.check()
         }
         let size = (try? Files.status(archive).size) ?? 0
         say("importing \(Human.size(size, digits: 3)) as \(ImageName.withTag(tag))")
@@ -185,10 +196,46 @@ struct ScratchFolder: Sendable {
     init() throws {
         // Not in memory: a root with its packages may be larger than that.
         path = "/var/tmp/berth-bootstrap.\(getpid()).\(UInt32.random(in: 0 ... .max))"
-        do throws(SystemError) { try Files.makeDirectory(path, mode: 0o755) } catch { throw BerthError("making a scratch folder", error) }
+        do throws(SystemError) { try Files.makeDirectory(path, mode: 0o755) } catch {
+            throw BerthError("making a scratch folder", error)
+        }
     }
 
     func remove() { _ = try? Files.removeTree(path) }
+}
+
+/// Signals of this process, handed on to the program that it waits for.
+final class Interruption: Sendable {
+    private struct State {
+        var program: pid_t?
+        var signal: Int32?
+    }
+
+    private let state = Mutex(State())
+
+    init(_ signals: Signals) {
+        let taken = signals.take()
+        Task { [weak self] in
+            for await signal in taken { self?.take(signal) }
+        }
+    }
+
+    var program: pid_t? {
+        get { state.withLock { $0.program } }
+        set { state.withLock { $0.program = newValue } }
+    }
+
+    private func take(_ signal: Int32) {
+        state.withLock { state in
+            state.signal = signal
+            if let program = state.program { kill(program, signal) }
+        }
+    }
+
+    /// - Throws: `ExitCode` when a signal has come.
+    func check() throws {
+        if let signal = state.withLock({ $0.signal }) { throw ExitCode(128 + signal) }
+    }
 }
 
 /// Runs a program and shows what it says as a moving line on a terminal, or as lines in a pipe.
@@ -204,8 +251,10 @@ struct ToolRun: Sendable {
     private static let keptLines = 30
 
     /// - Throws: `internal` with the program's last lines when it fails.
-    func run() async throws {
+    func run(_ interruption: Interruption) async throws {
         let (reader, pid) = try spawn()
+        interruption.program = pid
+        defer { interruption.program = nil }
         var pending = ""
         var last: [String] = []
         while let bytes = try await BlockingReader.read(reader, upTo: 64 * 1024) {
@@ -216,6 +265,7 @@ struct ToolRun: Sendable {
         }
         clear()
         let status = try await BlockingReader.run { try Process.wait(pid) }
+        try interruption.check()
         guard status.code == 0 else {
             throw BerthError.internal(
                 "\(step.command[0]) failed with status \(status.code):\n"

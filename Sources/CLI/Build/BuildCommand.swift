@@ -6,29 +6,32 @@ import Linux
 /// `berth build`.
 struct BuildCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] PATH | URL | -", "Build an image from a Dockerfile", .exactly(1))
+        "[OPTIONS] PATH | URL | -", "Build an image from a Dockerfile and its context", .exactly(1))
 
     static let flags: [Flag<BuildCommand>] = [
-        .list(\.extraHosts, "add-host", nil, "Add a custom host-to-IP mapping (format: \"host:ip\")", value: "strings"),
-        .list(\.buildArguments, "build-arg", nil, "Set build-time variables", value: "stringArray"),
+        .list(
+            \.extraHosts, "add-host", nil, "Let build steps resolve a name to an address (name:address)",
+            value: "strings"),
+        .list(
+            \.buildArguments, "build-arg", nil, "Value of an ARG of the Dockerfile (NAME=value)", value: "stringArray"),
         .bool(\.caBundle, "ca-bundle", nil, "Give the build's steps this host's certificate authorities"),
-        .list(\.cacheFrom, "cache-from", nil, "External cache sources", value: "stringArray"),
-        .string(\.dockerfile, "file", "f", "Name of the Dockerfile (default: \"PATH/Dockerfile\")"),
-        .string(\.imageIDFile, "iidfile", nil, "Write the image ID to a file"),
-        .list(\.labels, "label", nil, "Set metadata for an image", value: "stringArray"),
-        .bytes(\.memory, "memory", "m", "Memory limit"),
-        .string(\.network, "network", nil, "Set the networking mode for the RUN instructions during build", fallback: "\"default\""),
-        .bool(\.noCache, "no-cache", nil, "Do not use cache when building the image"),
-        .string(\.platform, "platform", nil, "Set target platform for build"),
+        .list(\.cacheFrom, "cache-from", nil, "Image whose layers may be used as cache", value: "stringArray"),
+        .string(\.dockerfile, "file", "f", "Path of the Dockerfile (default: PATH/Dockerfile)"),
+        .string(\.imageIDFile, "iidfile", nil, "File that receives the ID of the image"),
+        .list(\.labels, "label", nil, "Label of the image (key=value)", value: "stringArray"),
+        .bytes(\.memory, "memory", "m", "Most memory it may use"),
+        .string(\.network, "network", nil, "Network of the RUN instructions", fallback: "\"default\""),
+        .bool(\.noCache, "no-cache", nil, "Run every step, whatever is cached"),
+        .string(\.platform, "platform", nil, "Platform to build for (os/arch)"),
         .custom(
-            \.progress, "progress", nil, "Set type of progress output (\"auto\", \"plain\", \"tty\", \"quiet\")",
+            \.progress, "progress", nil, "How progress is shown (\"auto\", \"plain\", \"tty\", \"quiet\")",
             value: "string", fallback: "\"auto\"", BuildProgressStyle.parse),
-        .bool(\.pull, "pull", nil, "Always attempt to pull all referenced images"),
+        .bool(\.pull, "pull", nil, "Ask registries for newer base images"),
         .bool(\.push, "push", nil, "Push the image once it is built"),
-        .bool(\.quiet, "quiet", "q", "Suppress the build output and print image ID on success"),
-        .bytes(\.shmSize, "shm-size", nil, "Shared memory size for build containers"),
-        .list(\.tags, "tag", "t", "Name and optionally a tag (format: \"name:tag\")", value: "stringArray"),
-        .string(\.target, "target", nil, "Set the target build stage to build"),
+        .bool(\.quiet, "quiet", "q", "Print nothing but the ID of the image"),
+        .bytes(\.shmSize, "shm-size", nil, "Size of /dev/shm in build steps"),
+        .list(\.tags, "tag", "t", "Name of the image (name[:tag], repeatable)", value: "stringArray"),
+        .string(\.target, "target", nil, "Stage of the Dockerfile to stop at"),
         .ignored("builder", takesValue: true), .ignored("cache-to", takesValue: true),
         .ignored("compress", takesValue: false), .ignored("force-rm", takesValue: false),
         .ignored("load", takesValue: false), .ignored("provenance", takesValue: true),
@@ -72,7 +75,8 @@ struct BuildCommand: Command {
                 throw BerthError.invalidArgument("the build context \"-\" is read from stdin, which is a terminal")
             }
             if dockerfile == "-" {
-                throw BerthError.invalidArgument("invalid argument: can't use stdin for both build context and dockerfile")
+                throw BerthError.invalidArgument(
+                    "invalid argument: can't use stdin for both build context and dockerfile")
             }
             options.dockerfile = dockerfile
             body = try await StandardInputContext.body()
@@ -88,7 +92,9 @@ struct BuildCommand: Command {
 
     private func finish(_ id: String?, _ session: Session) async throws {
         if let path = imageIDFile, let id {
-            do throws(SystemError) { try Files.write(path, id) } catch { throw BerthError("writing the image ID", error) }
+            do throws(SystemError) { try Files.write(path, id) } catch {
+                throw BerthError("writing the image ID", error)
+            }
         }
         if quiet, let id { Console.print(id) }
         guard push else { return }
@@ -133,7 +139,9 @@ struct BuildCommand: Command {
 enum StandardInputContext {
     static func body() async throws -> EngineRequest.Body {
         var head: [UInt8] = []
-        while head.count < 512, let more = try await BlockingReader.read(Console.input, upTo: 64 * 1024) { head += more }
+        while head.count < 512, let more = try await BlockingReader.read(Console.input, upTo: 64 * 1024) {
+            head += more
+        }
         guard isArchive(head) else {
             while let more = try await BlockingReader.read(Console.input) { head += more }
             return TarPipe.upload { [head] writer in try writer.add(file: "Dockerfile", head) }

@@ -76,7 +76,8 @@ struct BuildContextSource: Sendable {
 
     private static func noDockerfile(_ path: String) -> BerthError {
         .notFound(
-            "unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat \(path): no such file or directory")
+            "unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat \(path): no such file or directory"
+        )
     }
 
     /// `<Dockerfile>.dockerignore` if it is there, else the context's `.dockerignore`.

@@ -80,7 +80,8 @@ final class PlainBuildDisplay: BuildDisplay {
     private static func flushed(_ step: inout Step) -> String {
         guard !step.partialLine.isEmpty else { return "" }
         defer { step.partialLine = "" }
-        return "#\(step.number) \(Decimal.fixed(step.start.duration(to: .now).seconds, places: 3)) \(step.partialLine)\n"
+        return
+            "#\(step.number) \(Decimal.fixed(step.start.duration(to: .now).seconds, places: 3)) \(step.partialLine)\n"
     }
 
     func show(text: String) { write(text) }

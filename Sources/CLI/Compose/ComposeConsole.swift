@@ -166,11 +166,14 @@ struct ProgressBoard {
         let time = Decimal.fixed(row.start.duration(to: row.end ?? now).seconds, places: 1) + "s"
         var text = row.activity.text
         if !row.layers.isEmpty, row.activity.isOngoing {
-            let (current, total) = row.layers.values.reduce((Int64(0), Int64(0))) { ($0.0 + $1.current, $0.1 + $1.total) }
+            let (current, total) = row.layers.values.reduce((Int64(0), Int64(0))) {
+                ($0.0 + $1.current, $0.1 + $1.total)
+            }
             text += " \(Human.size(current, digits: 3))/\(Human.size(total, digits: 3))"
         }
         let room = max(10, (Console.width ?? 80) - name.count - time.count - 8)
-        return " \u{1B}[\(color)m\(mark)\u{1B}[0m \(name)  \u{1B}[\(color)m\(DisplayWidth.cut(text, room).padded(to: 12))\u{1B}[0m \(time)"
+        return
+            " \u{1B}[\(color)m\(mark)\u{1B}[0m \(name)  \u{1B}[\(color)m\(DisplayWidth.cut(text, room).padded(to: 12))\u{1B}[0m \(time)"
     }
 }
 

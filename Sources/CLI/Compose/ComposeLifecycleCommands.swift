@@ -3,7 +3,8 @@ import Errors
 
 extension ComposeMember {
     /// Does something to the project as it runs, with or without its files.
-    func withRunner(_ session: Session, quiet: Bool = false, _ work: (ProjectRunner) async throws -> Void) async throws {
+    func withRunner(_ session: Session, quiet: Bool = false, _ work: (ProjectRunner) async throws -> Void) async throws
+    {
         let loaded = try project.loadOrName(session)
         let console = project.console(loaded, quiet: quiet)
         try await work(project.runner(loaded, session, console))
@@ -13,10 +14,10 @@ extension ComposeMember {
 
 /// `berth compose start`.
 struct ComposeStartCommand: ComposeMember {
-    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Start services", .any)
+    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Start services that were stopped", .any)
     static let flags: [Flag<ComposeStartCommand>] = [
-        .bool(\.waits, "wait", nil, "Wait for services to be running|healthy"),
-        .int(\.waitTimeout, "wait-timeout", nil, "Maximum duration in seconds to wait for the project to be running|healthy"),
+        .bool(\.waits, "wait", nil, "Wait until services run and are healthy"),
+        .int(\.waitTimeout, "wait-timeout", nil, "Most seconds to wait for that"),
     ]
 
     var project = ComposeOptions()
@@ -35,7 +36,7 @@ struct ComposeStartCommand: ComposeMember {
 struct ComposeStopCommand: ComposeMember {
     static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Stop services", .any)
     static let flags: [Flag<ComposeStopCommand>] = [
-        .int(\.timeout, "timeout", "t", "Specify a shutdown timeout in seconds")
+        .int(\.timeout, "timeout", "t", "Seconds until a container is killed")
     ]
 
     var project = ComposeOptions()
@@ -49,10 +50,10 @@ struct ComposeStopCommand: ComposeMember {
 
 /// `berth compose restart`.
 struct ComposeRestartCommand: ComposeMember {
-    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Restart service containers", .any)
+    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Restart services", .any)
     static let flags: [Flag<ComposeRestartCommand>] = [
-        .bool(\.noDependencies, "no-deps", nil, "Don't restart dependent services"),
-        .int(\.timeout, "timeout", "t", "Specify a shutdown timeout in seconds"),
+        .bool(\.noDependencies, "no-deps", nil, "Leave alone what depends on them"),
+        .int(\.timeout, "timeout", "t", "Seconds until a container is killed"),
     ]
 
     var project = ComposeOptions()
@@ -69,10 +70,10 @@ struct ComposeRestartCommand: ComposeMember {
 
 /// `berth compose kill`.
 struct ComposeKillCommand: ComposeMember {
-    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Force stop service containers", .any)
+    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Kill services", .any)
     static let flags: [Flag<ComposeKillCommand>] = [
-        .bool(\.removeOrphans, "remove-orphans", nil, "Remove containers for services not defined in the Compose file"),
-        .string(\.signal, "signal", "s", "SIGNAL to send to the container", fallback: "\"SIGKILL\""),
+        .bool(\.removeOrphans, "remove-orphans", nil, "Remove containers of services that the files no longer have"),
+        .string(\.signal, "signal", "s", "Signal to send", fallback: "\"SIGKILL\""),
     ]
 
     var project = ComposeOptions()
@@ -99,7 +100,7 @@ struct ComposePauseCommand: ComposeMember {
 
 /// `berth compose unpause`.
 struct ComposeUnpauseCommand: ComposeMember {
-    static let syntax = CommandSyntax("[SERVICE...]", "Unpause services", .any)
+    static let syntax = CommandSyntax("[SERVICE...]", "Let paused services go on", .any)
 
     var project = ComposeOptions()
     var arguments: [String] = []
@@ -109,11 +110,11 @@ struct ComposeUnpauseCommand: ComposeMember {
 
 /// `berth compose rm`.
 struct ComposeRemoveCommand: ComposeMember {
-    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Removes stopped service containers", .any)
+    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Remove stopped containers of services", .any)
     static let flags: [Flag<ComposeRemoveCommand>] = [
-        .bool(\.force, "force", "f", "Don't ask to confirm removal"),
-        .bool(\.stop, "stop", "s", "Stop the containers, if required, before removing"),
-        .bool(\.volumes, "volumes", "v", "Remove any anonymous volumes attached to containers"),
+        .bool(\.force, "force", "f", "Do not ask first"),
+        .bool(\.stop, "stop", "s", "Stop running containers first"),
+        .bool(\.volumes, "volumes", "v", "Remove their anonymous volumes too"),
     ]
 
     var project = ComposeOptions()
@@ -139,14 +140,14 @@ struct ComposeRemoveCommand: ComposeMember {
 
 /// `berth compose build`.
 struct ComposeBuildCommand: ComposeMember {
-    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Build or rebuild services", .any)
+    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Build the images of services", .any)
     static let flags: [Flag<ComposeBuildCommand>] = [
-        .list(\.buildArguments, "build-arg", nil, "Set build-time variables for services", value: "stringArray"),
-        .bool(\.noCache, "no-cache", nil, "Do not use cache when building the image"),
-        .bool(\.pull, "pull", nil, "Always attempt to pull a newer version of the image"),
-        .bool(\.push, "push", nil, "Push service images"),
-        .bool(\.quiet, "quiet", "q", "Suppress the build output"),
-        .bool(\.withDependencies, "with-dependencies", nil, "Also build dependencies (transitively)"),
+        .list(\.buildArguments, "build-arg", nil, "Value of a build argument (NAME=value)", value: "stringArray"),
+        .bool(\.noCache, "no-cache", nil, "Run every step, whatever is cached"),
+        .bool(\.pull, "pull", nil, "Ask registries for newer base images"),
+        .bool(\.push, "push", nil, "Push the images of services"),
+        .bool(\.quiet, "quiet", "q", "Print nothing while building"),
+        .bool(\.withDependencies, "with-dependencies", nil, "Build what the services need as well"),
         .ignored("memory", "m", takesValue: true), .ignored("builder", takesValue: true),
         .ignored("progress", takesValue: true),
     ]
@@ -179,12 +180,12 @@ struct ComposeBuildCommand: ComposeMember {
 
 /// `berth compose pull`.
 struct ComposePullCommand: ComposeMember {
-    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Pull service images", .any)
+    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Pull the images of services", .any)
     static let flags: [Flag<ComposePullCommand>] = [
-        .bool(\.ignoreBuildable, "ignore-buildable", nil, "Ignore images that can be built"),
-        .bool(\.ignoreFailures, "ignore-pull-failures", nil, "Pull what it can and ignores images with pull failures"),
-        .bool(\.includeDependencies, "include-deps", nil, "Also pull services declared as dependencies"),
-        .bool(\.quiet, "quiet", "q", "Pull without printing progress information"),
+        .bool(\.ignoreBuildable, "ignore-buildable", nil, "Leave out what can be built"),
+        .bool(\.ignoreFailures, "ignore-pull-failures", nil, "Go on when an image cannot be pulled"),
+        .bool(\.includeDependencies, "include-deps", nil, "Pull what the services need as well"),
+        .bool(\.quiet, "quiet", "q", "Print nothing while pulling"),
         .ignored("policy", takesValue: true), .ignored("parallel", takesValue: false),
     ]
 
@@ -207,11 +208,11 @@ struct ComposePullCommand: ComposeMember {
 
 /// `berth compose push`.
 struct ComposePushCommand: ComposeMember {
-    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Push service images", .any)
+    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Push the images of services", .any)
     static let flags: [Flag<ComposePushCommand>] = [
-        .bool(\.ignoreFailures, "ignore-push-failures", nil, "Push what it can and ignores images with push failures"),
-        .bool(\.includeDependencies, "include-deps", nil, "Also push images of services declared as dependencies"),
-        .bool(\.quiet, "quiet", "q", "Push without printing progress information"),
+        .bool(\.ignoreFailures, "ignore-push-failures", nil, "Go on when an image cannot be pushed"),
+        .bool(\.includeDependencies, "include-deps", nil, "Push what the services need as well"),
+        .bool(\.quiet, "quiet", "q", "Print nothing while pushing"),
     ]
 
     var project = ComposeOptions()

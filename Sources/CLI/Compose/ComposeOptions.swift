@@ -16,15 +16,19 @@ struct ComposeOptions: Sendable {
     var printsVersion = false
 
     static let flags: [Flag<ComposeOptions>] = [
-        .string(\.ansi, "ansi", nil, "Control when to print ANSI control characters (\"never\"|\"always\"|\"auto\")", fallback: "\"auto\""),
+        .string(
+            \.ansi, "ansi", nil, "When to use colours and redraw lines (\"never\", \"always\", \"auto\")",
+            fallback: "\"auto\""),
         .bool(\.isCompatible, "compatibility", nil, "Name containers as Compose v1 did, with _"),
-        .list(\.environmentFiles, "env-file", nil, "Specify an alternate environment file", value: "stringArray"),
-        .list(\.files, "file", "f", "Compose configuration files", value: "stringArray"),
-        .list(\.profiles, "profile", nil, "Specify a profile to enable", value: "stringArray"),
-        .string(\.progress, "progress", nil, "Set type of progress output (auto, tty, plain, quiet)"),
-        .string(\.projectDirectory, "project-directory", nil, "Specify an alternate working directory"),
-        .string(\.projectName, "project-name", "p", "Project name"),
-        .bool(\.printsVersion, "version", "v", "Show the Compose version information"),
+        .list(
+            \.environmentFiles, "env-file", nil, "File of variables instead of .env (repeatable)", value: "stringArray"),
+        .list(
+            \.files, "file", "f", "Compose file (repeatable; later ones override earlier ones)", value: "stringArray"),
+        .list(\.profiles, "profile", nil, "Profile to switch on (repeatable)", value: "stringArray"),
+        .string(\.progress, "progress", nil, "How progress is shown (auto, tty, plain, quiet)"),
+        .string(\.projectDirectory, "project-directory", nil, "Folder that relative paths start from"),
+        .string(\.projectName, "project-name", "p", "Name of the project"),
+        .bool(\.printsVersion, "version", "v", "Show the version"),
         .ignored("all-resources", takesValue: false), .ignored("no-ansi", takesValue: false),
         .ignored("parallel", takesValue: true), .ignored("verbose", takesValue: false),
     ]
@@ -74,7 +78,8 @@ struct ComposeOptions: Sendable {
     }
 
     /// - Parameter project: gives the width of the log's prefix.
-    func console(_ project: Project?, quiet: Bool = false, prefixes: Bool = true, colors: Bool = true) -> ComposeConsole {
+    func console(_ project: Project?, quiet: Bool = false, prefixes: Bool = true, colors: Bool = true) -> ComposeConsole
+    {
         ComposeConsole(
             style: quiet ? .quiet : style, projectName: project?.name ?? "",
             prefixWidth: project?.longestContainerName ?? 0, prefixes: prefixes,

@@ -8,14 +8,14 @@ import Linux
 struct ComposeListCommand: ComposeMember {
     static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "List containers", .any)
     static let flags: [Flag<ComposeListCommand>] = [
-        .bool(\.all, "all", "a", "Show all stopped containers (including those created by the run command)"),
-        .list(\.filters, "filter", nil, "Filter services by a property (supported filters: status)", value: "string"),
-        .string(\.format, "format", nil, "Format output using a custom template ('table', 'json' or a Go template)", fallback: "\"table\""),
-        .bool(\.noTruncation, "no-trunc", nil, "Don't truncate output"),
-        .bool(\.orphans, "orphans", nil, "Include orphaned services (not declared by project)", fallback: "true"),
-        .bool(\.quiet, "quiet", "q", "Only display IDs"),
-        .bool(\.services, "services", nil, "Display services"),
-        .list(\.states, "status", nil, "Filter services by status", value: "stringArray"),
+        .bool(\.all, "all", "a", "Include containers that do not run, and those of run"),
+        .list(\.filters, "filter", nil, "Only those in a state (status=running)", value: "string"),
+        .string(\.format, "format", nil, "What to print: 'table', 'json' or a Go template", fallback: "\"table\""),
+        .bool(\.noTruncation, "no-trunc", nil, "Show texts in full length"),
+        .bool(\.orphans, "orphans", nil, "Include containers of services that the files do not have", fallback: "true"),
+        .bool(\.quiet, "quiet", "q", "Print IDs only"),
+        .bool(\.services, "services", nil, "Print the names of services"),
+        .list(\.states, "status", nil, "Only those in this state", value: "stringArray"),
     ]
 
     var project = ComposeOptions()
@@ -32,10 +32,12 @@ struct ComposeListCommand: ComposeMember {
     func run(in session: Session) async throws {
         let loaded = try project.loadOrName(session)
         let runner = project.runner(loaded, session, project.console(loaded))
-        let wanted = try states + filters.map { text in
-            guard text.hasPrefix("status=") else { throw BerthError.invalidArgument("unknown filter \(text)") }
-            return String(text.dropFirst("status=".count))
-        }
+        let wanted =
+            try states
+            + filters.map { text in
+                guard text.hasPrefix("status=") else { throw BerthError.invalidArgument("unknown filter \(text)") }
+                return String(text.dropFirst("status=".count))
+            }
         var containers = try await runner.ps(arguments, all: all || !wanted.isEmpty, orphans: orphans ?? true)
         if !wanted.isEmpty { containers.removeAll { !wanted.contains($0.state) } }
         if quiet {
@@ -104,16 +106,16 @@ enum ComposeRow {
 
 /// `berth compose logs`.
 struct ComposeLogsCommand: ComposeMember {
-    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "View output from containers", .any)
+    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Show what services wrote", .any)
     static let flags: [Flag<ComposeLogsCommand>] = [
-        .bool(\.follow, "follow", "f", "Follow log output"),
-        .int(\.index, "index", nil, "index of the container if service has multiple replicas"),
-        .bool(\.noColor, "no-color", nil, "Produce monochrome output"),
-        .bool(\.noPrefix, "no-log-prefix", nil, "Don't print prefix in logs"),
-        .string(\.since, "since", nil, "Show logs since timestamp (e.g. 2013-01-02T13:23:37Z) or relative (e.g. 42m for 42 minutes)"),
-        .string(\.tail, "tail", "n", "Number of lines to show from the end of the logs for each container", fallback: "\"all\""),
-        .bool(\.timestamps, "timestamps", "t", "Show timestamps"),
-        .string(\.until, "until", nil, "Show logs before a timestamp (e.g. 2013-01-02T13:23:37Z) or relative (e.g. 42m for 42 minutes)"),
+        .bool(\.follow, "follow", "f", "Go on with new output as it comes"),
+        .int(\.index, "index", nil, "Number of the container among the service's"),
+        .bool(\.noColor, "no-color", nil, "No colours"),
+        .bool(\.noPrefix, "no-log-prefix", nil, "No names before lines"),
+        .string(\.since, "since", nil, "Only from this time on (RFC 3339, or a duration such as 42m)"),
+        .string(\.tail, "tail", "n", "Number of lines from the end of each log, or \"all\"", fallback: "\"all\""),
+        .bool(\.timestamps, "timestamps", "t", "Put the time before each line"),
+        .string(\.until, "until", nil, "Only up to this time (RFC 3339, or a duration such as 42m)"),
     ]
 
     var project = ComposeOptions()
@@ -142,10 +144,10 @@ struct ComposeLogsCommand: ComposeMember {
 
 /// `berth compose images`.
 struct ComposeImagesCommand: ComposeMember {
-    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "List images used by the created containers", .any)
+    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "List the images that containers were made from", .any)
     static let flags: [Flag<ComposeImagesCommand>] = [
-        .string(\.format, "format", nil, "Format the output. Values: [table | json]", fallback: "\"table\""),
-        .bool(\.quiet, "quiet", "q", "Only display IDs"),
+        .string(\.format, "format", nil, "What to print: table or json", fallback: "\"table\""),
+        .bool(\.quiet, "quiet", "q", "Print IDs only"),
     ]
 
     var project = ComposeOptions()
@@ -176,7 +178,8 @@ struct ComposeImagesCommand: ComposeMember {
                 "Tag": .string(tag ?? "<none>"),
             ])
         }
-        let standard = "{{.ContainerName}}\t{{.Repository}}\t{{.Tag}}\t{{.Platform}}\t{{.ID}}\t{{.Size}}\t{{.CreatedSince}}"
+        let standard =
+            "{{.ContainerName}}\t{{.Repository}}\t{{.Tag}}\t{{.Platform}}\t{{.ID}}\t{{.Size}}\t{{.CreatedSince}}"
         Console.write(
             try ListFormat(format, standard: standard).render(
                 rows,
@@ -189,14 +192,15 @@ struct ComposeImagesCommand: ComposeMember {
 
 /// `berth compose top`.
 struct ComposeTopCommand: ComposeMember {
-    static let syntax = CommandSyntax("[SERVICES...]", "Display the running processes", .any)
+    static let syntax = CommandSyntax("[SERVICES...]", "Show the processes of services", .any)
 
     var project = ComposeOptions()
     var arguments: [String] = []
 
     func run(in session: Session) async throws {
         let loaded = try project.loadOrName(session)
-        for (container, processes) in try await project.runner(loaded, session, project.console(loaded)).top(arguments) {
+        for (container, processes) in try await project.runner(loaded, session, project.console(loaded)).top(arguments)
+        {
             Console.write(
                 container + "\n" + Table.render([processes.titles] + processes.processes, narrowest: 10) + "\n")
         }
@@ -206,9 +210,9 @@ struct ComposeTopCommand: ComposeMember {
 /// `berth compose port`.
 struct ComposePortCommand: ComposeMember {
     static let syntax = CommandSyntax(
-        "[OPTIONS] SERVICE PRIVATE_PORT", "Print the public port for a port binding", .exactly(2))
+        "[OPTIONS] SERVICE PRIVATE_PORT", "Show where a port is published", .exactly(2))
     static let flags: [Flag<ComposePortCommand>] = [
-        .int(\.index, "index", nil, "Index of the container if service has multiple replicas"),
+        .int(\.index, "index", nil, "Number of the container among the service's"),
         .string(\.proto, "protocol", nil, "tcp or udp", fallback: "\"tcp\""),
     ]
 
@@ -230,12 +234,12 @@ struct ComposePortCommand: ComposeMember {
 
 /// `berth compose ls`.
 struct ComposeProjectsCommand: ComposeMember {
-    static let syntax = CommandSyntax("[OPTIONS]", "List running compose projects", .none)
+    static let syntax = CommandSyntax("[OPTIONS]", "List projects", .none)
     static let flags: [Flag<ComposeProjectsCommand>] = [
-        .bool(\.all, "all", "a", "Show all stopped Compose projects"),
-        .list(\.filters, "filter", nil, "Filter output based on conditions provided", value: "filter"),
-        .string(\.format, "format", nil, "Format the output. Values: [table | json]", fallback: "\"table\""),
-        .bool(\.quiet, "quiet", "q", "Only display project names"),
+        .bool(\.all, "all", "a", "Include projects that do not run"),
+        .list(\.filters, "filter", nil, "Only those that match (key=value, repeatable)", value: "filter"),
+        .string(\.format, "format", nil, "What to print: table or json", fallback: "\"table\""),
+        .bool(\.quiet, "quiet", "q", "Print names only"),
     ]
 
     var project = ComposeOptions()
@@ -275,19 +279,19 @@ struct ComposeProjectsCommand: ComposeMember {
 /// `berth compose config`.
 struct ComposeConfigCommand: ComposeMember {
     static let syntax = CommandSyntax(
-        "[OPTIONS] [SERVICE...]", "Parse, resolve and render compose file in canonical format", .any)
+        "[OPTIONS] [SERVICE...]", "Check the files and print what they amount to", .any)
     static let flags: [Flag<ComposeConfigCommand>] = [
-        .bool(\.environment, "environment", nil, "Print environment used for interpolation"),
-        .string(\.format, "format", nil, "Format the output. Values: [yaml | json]"),
-        .string(\.hash, "hash", nil, "Print the service config hash, one per line"),
-        .bool(\.images, "images", nil, "Print the image names, one per line"),
-        .bool(\.networks, "networks", nil, "Print the network names, one per line"),
-        .bool(\.noInterpolation, "no-interpolate", nil, "Don't interpolate environment variables"),
-        .string(\.output, "output", "o", "Save to file (default to stdout)"),
-        .bool(\.profiles, "profiles", nil, "Print the profile names, one per line"),
-        .bool(\.quiet, "quiet", "q", "Only validate the configuration, don't print anything"),
-        .bool(\.services, "services", nil, "Print the service names, one per line"),
-        .bool(\.volumes, "volumes", nil, "Print the volume names, one per line"),
+        .bool(\.environment, "environment", nil, "Print the variables that interpolation sees"),
+        .string(\.format, "format", nil, "What to print: yaml or json"),
+        .string(\.hash, "hash", nil, "Print fingerprints of services (\"*\" for all)"),
+        .bool(\.images, "images", nil, "Print the names of images"),
+        .bool(\.networks, "networks", nil, "Print the names of networks"),
+        .bool(\.noInterpolation, "no-interpolate", nil, "Leave variables as they are written"),
+        .string(\.output, "output", "o", "File to write instead of standard output"),
+        .bool(\.profiles, "profiles", nil, "Print the names of profiles"),
+        .bool(\.quiet, "quiet", "q", "Only check the files"),
+        .bool(\.services, "services", nil, "Print the names of services"),
+        .bool(\.volumes, "volumes", nil, "Print the names of volumes"),
         .ignored("no-consistency", takesValue: false), .ignored("no-normalize", takesValue: false),
         .ignored("no-path-resolution", takesValue: false), .ignored("no-env-resolution", takesValue: false),
         .ignored("resolve-image-digests", takesValue: false),
@@ -344,10 +348,10 @@ struct ComposeConfigCommand: ComposeMember {
 
 /// `berth compose version`.
 struct ComposeVersionCommand: ComposeMember {
-    static let syntax = CommandSyntax("[OPTIONS]", "Show the Compose version information", .none)
+    static let syntax = CommandSyntax("[OPTIONS]", "Show the version", .none)
     static let flags: [Flag<ComposeVersionCommand>] = [
-        .string(\.format, "format", "f", "Format the output. Values: [pretty | json]"),
-        .bool(\.short, "short", nil, "Shows only Compose's version number"),
+        .string(\.format, "format", "f", "What to print: pretty or json"),
+        .bool(\.short, "short", nil, "Print the number only"),
     ]
 
     var project = ComposeOptions()

@@ -5,16 +5,18 @@ import Errors
 /// `berth compose exec`.
 struct ComposeExecCommand: ComposeMember {
     static let syntax = CommandSyntax(
-        "[OPTIONS] SERVICE COMMAND [ARGS...]", "Execute a command in a running container", .atLeast(2),
+        "[OPTIONS] SERVICE COMMAND [ARGS...]", "Run a command in a running container", .atLeast(2),
         interspersed: false)
     static let flags: [Flag<ComposeExecCommand>] = [
-        .bool(\.options.detached, "detach", "d", "Detached mode: Run command in the background"),
-        .list(\.options.environment, "env", "e", "Set environment variables", value: "stringArray"),
-        .int(\.index, "index", nil, "Index of the container if service has multiple replicas"),
-        .bool(\.noTerminal, "no-tty", "T", "Disable pseudo-TTY allocation"),
-        .bool(\.options.privileged, "privileged", nil, "Give extended privileges to the process"),
-        .string(\.options.user, "user", "u", "Run the command as this user"),
-        .string(\.options.workingDirectory, "workdir", "w", "Path to workdir directory for this command"),
+        .bool(\.options.detached, "detach", "d", "Leave the command running in the background"),
+        .list(
+            \.options.environment, "env", "e", "Variable of the environment (NAME=value, or NAME to pass on one's own)",
+            value: "stringArray"),
+        .int(\.index, "index", nil, "Number of the container among the service's"),
+        .bool(\.noTerminal, "no-tty", "T", "No terminal"),
+        .bool(\.options.privileged, "privileged", nil, "Run the command with all privileges"),
+        .string(\.options.user, "user", "u", "User to run as"),
+        .string(\.options.workingDirectory, "workdir", "w", "Working directory in the container"),
         .ignored("interactive", "i", takesValue: false), .ignored("tty", "t", takesValue: false),
     ]
 
@@ -42,30 +44,37 @@ struct ComposeExecCommand: ComposeMember {
 /// `berth compose run`.
 struct ComposeRunCommand: ComposeMember {
     static let syntax = CommandSyntax(
-        "[OPTIONS] SERVICE [COMMAND] [ARGS...]", "Run a one-off command on a service", .atLeast(1),
+        "[OPTIONS] SERVICE [COMMAND] [ARGS...]", "Run a command once, in a container of a service", .atLeast(1),
         interspersed: false)
     static let flags: [Flag<ComposeRunCommand>] =
         ComposeImageOptions.flags.map { $0.lifted(to: \.images) } + [
-            .list(\.capAdd, "cap-add", nil, "Add Linux capabilities"),
-            .list(\.capDrop, "cap-drop", nil, "Drop Linux capabilities"),
-            .bool(\.detached, "detach", "d", "Run container in background and print container ID"),
-            .string(\.entrypoint, "entrypoint", nil, "Override the entrypoint of the image"),
-            .list(\.environment, "env", "e", "Set environment variables", value: "stringArray"),
-            .list(\.environmentFiles, "env-from-file", nil, "Set environment variables from file", value: "stringArray"),
-            .bool(\.interactive, "interactive", "i", "Keep STDIN open even if not attached", fallback: "true"),
-            .list(\.labels, "label", "l", "Add or override a label", value: "stringArray"),
-            .string(\.name, "name", nil, "Assign a name to the container"),
-            .bool(\.noDependencies, "no-deps", nil, "Don't start linked services"),
-            .bool(\.noTerminal, "no-tty", "T", "Disable pseudo-TTY allocation"),
-            .list(\.publish, "publish", "p", "Publish a container's port(s) to the host", value: "stringArray"),
-            .bool(\.quiet, "quiet", "q", "Don't print anything to STDOUT"),
-            .bool(\.removeOrphans, "remove-orphans", nil, "Remove containers for services not defined in the Compose file"),
-            .bool(\.removesAfter, "rm", nil, "Automatically remove the container when it exits"),
-            .bool(\.servicePorts, "service-ports", "P", "Run command with all service's ports enabled and mapped to the host"),
-            .bool(\.usesAliases, "use-aliases", nil, "Use the service's network useAliases in the network(s) the container connects to"),
-            .string(\.user, "user", "u", "Run as specified username or uid"),
-            .list(\.volumes, "volume", "v", "Bind mount a volume", value: "stringArray"),
-            .string(\.workingDirectory, "workdir", "w", "Working directory inside the container"),
+            .list(\.capAdd, "cap-add", nil, "Capability to add"),
+            .list(\.capDrop, "cap-drop", nil, "Capability to take away"),
+            .bool(\.detached, "detach", "d", "Leave it running in the background and print its ID"),
+            .string(\.entrypoint, "entrypoint", nil, "Program to run instead of the image's"),
+            .list(
+                \.environment, "env", "e", "Variable of the environment (NAME=value, or NAME to pass on one's own)",
+                value: "stringArray"),
+            .list(
+                \.environmentFiles, "env-from-file", nil, "File with variables of the environment, one a line",
+                value: "stringArray"),
+            .bool(\.interactive, "interactive", "i", "Keep the input open", fallback: "true"),
+            .list(\.labels, "label", "l", "Label of the container (key=value)", value: "stringArray"),
+            .string(\.name, "name", nil, "Name of the container"),
+            .bool(\.noDependencies, "no-deps", nil, "Leave alone what the services need"),
+            .bool(\.noTerminal, "no-tty", "T", "No terminal"),
+            .list(
+                \.publish, "publish", "p", "Publish a port ([address:][host:]container[/protocol])",
+                value: "stringArray"),
+            .bool(\.quiet, "quiet", "q", "Print nothing but the command's output"),
+            .bool(
+                \.removeOrphans, "remove-orphans", nil, "Remove containers of services that the files no longer have"),
+            .bool(\.removesAfter, "rm", nil, "Remove the container when it exits"),
+            .bool(\.servicePorts, "service-ports", "P", "Publish the service's own ports"),
+            .bool(\.usesAliases, "use-aliases", nil, "Make it known on networks by the service's names"),
+            .string(\.user, "user", "u", "User to run as (name or number)"),
+            .list(\.volumes, "volume", "v", "Volume or path to mount (source:target[:options])", value: "stringArray"),
+            .string(\.workingDirectory, "workdir", "w", "Working directory in the container"),
             .ignored("tty", "t", takesValue: false),
         ]
 

@@ -15,12 +15,12 @@ struct ComposeImageOptions: Sendable {
     }
 
     static let flags: [Flag<ComposeImageOptions>] = [
-        .bool(\.build, "build", nil, "Build images before starting containers"),
-        .bool(\.noBuild, "no-build", nil, "Don't build an image, even if it's policy"),
+        .bool(\.build, "build", nil, "Build images first"),
+        .bool(\.noBuild, "no-build", nil, "Do not build images"),
         .custom(
-            \.pull, "pull", nil, "Pull image before running (\"always\"|\"missing\"|\"never\")", value: "string",
+            \.pull, "pull", nil, "When to pull images (\"always\", \"missing\", \"never\", \"build\")", value: "string",
             parsePull),
-        .bool(\.quietPull, "quiet-pull", nil, "Pull without printing progress information"),
+        .bool(\.quietPull, "quiet-pull", nil, "Print nothing while pulling"),
         .ignored("quiet-build", takesValue: false),
     ]
 
@@ -56,10 +56,11 @@ struct ComposeConvergeOptions: Sendable {
 
     static let flags: [Flag<ComposeConvergeOptions>] =
         ComposeImageOptions.flags.map { $0.lifted(to: \.images) } + [
-            .bool(\.forceRecreate, "force-recreate", nil, "Recreate containers even if their configuration and image haven't changed"),
-            .bool(\.noRecreate, "no-recreate", nil, "If containers already exist, don't recreate them. Incompatible with --force-recreate."),
-            .bool(\.removeOrphans, "remove-orphans", nil, "Remove containers for services not defined in the Compose file"),
-            .list(\.scale, "scale", nil, "Scale SERVICE to NUM instances. Overrides the scale setting in the Compose file if present.", value: "stringArray"),
+            .bool(\.forceRecreate, "force-recreate", nil, "Replace containers even if nothing changed"),
+            .bool(\.noRecreate, "no-recreate", nil, "Keep containers that are there, whatever changed"),
+            .bool(
+                \.removeOrphans, "remove-orphans", nil, "Remove containers of services that the files no longer have"),
+            .list(\.scale, "scale", nil, "Number of containers of a service (SERVICE=NUM)", value: "stringArray"),
             .ignored("yes", "y", takesValue: false),
         ]
 
@@ -71,7 +72,8 @@ struct ComposeConvergeOptions: Sendable {
         options.services = services
         options.images = try images.policy()
         options.recreation = forceRecreate ? .always : noRecreate ? .never : .changed
-        options.removesOrphans = removeOrphans || environment["COMPOSE_REMOVE_ORPHANS"].map { $0 == "1" || $0 == "true" } ?? false
+        options.removesOrphans =
+            removeOrphans || environment["COMPOSE_REMOVE_ORPHANS"].map { $0 == "1" || $0 == "true" } ?? false
         options.scale = try ScaleSpec.parse(scale)
         return options
     }
@@ -94,26 +96,29 @@ enum ScaleSpec {
 
 /// `berth compose up`.
 struct ComposeUpCommand: ComposeMember {
-    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Create and start containers", .any)
+    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Create and start services", .any)
     static let flags: [Flag<ComposeUpCommand>] =
         ComposeConvergeOptions.flags.map { $0.lifted(to: \.converge) } + [
-            .bool(\.abortOnExit, "abort-on-container-exit", nil, "Stops all containers if any container was stopped. Incompatible with -d"),
-            .bool(\.abortOnFailure, "abort-on-container-failure", nil, "Stops all containers if any container exited with failure. Incompatible with -d"),
-            .bool(\.alwaysRecreateDependencies, "always-recreate-deps", nil, "Recreate dependent containers. Incompatible with --no-recreate."),
-            .list(\.attach, "attach", nil, "Restrict attaching to the specified services", value: "stringArray"),
-            .bool(\.attachDependencies, "attach-dependencies", nil, "Automatically attach to log output of dependent services"),
-            .bool(\.detached, "detach", "d", "Detached mode: Run containers in the background"),
-            .string(\.exitCodeFrom, "exit-code-from", nil, "Return the exit code of the selected service container. Implies --abort-on-container-exit"),
-            .list(\.noAttach, "no-attach", nil, "Do not attach (stream logs) to the specified services", value: "stringArray"),
-            .bool(\.noColor, "no-color", nil, "Produce monochrome output"),
-            .bool(\.noDependencies, "no-deps", nil, "Don't start linked services"),
-            .bool(\.noPrefix, "no-log-prefix", nil, "Don't print prefix in logs"),
-            .bool(\.noStart, "no-start", nil, "Don't start the services after creating them"),
-            .bool(\.renewVolumes, "renew-anon-volumes", "V", "Recreate anonymous volumes instead of retrieving data from the previous containers"),
-            .int(\.timeout, "timeout", "t", "Use this timeout in seconds for container shutdown when attached or when containers are already running"),
-            .bool(\.timestamps, "timestamps", nil, "Show timestamps"),
-            .bool(\.waits, "wait", nil, "Wait for services to be running|healthy. Implies detached mode."),
-            .int(\.waitTimeout, "wait-timeout", nil, "Maximum duration in seconds to wait for the project to be running|healthy"),
+            .bool(\.abortOnExit, "abort-on-container-exit", nil, "Stop all when one container ends"),
+            .bool(\.abortOnFailure, "abort-on-container-failure", nil, "Stop all when one container fails"),
+            .bool(\.alwaysRecreateDependencies, "always-recreate-deps", nil, "Replace what the services need as well"),
+            .list(\.attach, "attach", nil, "Show only the output of this service (repeatable)", value: "stringArray"),
+            .bool(\.attachDependencies, "attach-dependencies", nil, "Show the output of what the services need, too"),
+            .bool(\.detached, "detach", "d", "Leave the containers running in the background"),
+            .string(
+                \.exitCodeFrom, "exit-code-from", nil, "Exit with the code of this service, stopping all when it ends"),
+            .list(
+                \.noAttach, "no-attach", nil, "Do not show the output of this service (repeatable)",
+                value: "stringArray"),
+            .bool(\.noColor, "no-color", nil, "No colours"),
+            .bool(\.noDependencies, "no-deps", nil, "Leave alone what the services need"),
+            .bool(\.noPrefix, "no-log-prefix", nil, "No names before lines"),
+            .bool(\.noStart, "no-start", nil, "Create the containers only"),
+            .bool(\.renewVolumes, "renew-anon-volumes", "V", "Make anonymous volumes anew instead of keeping them"),
+            .int(\.timeout, "timeout", "t", "Seconds until a container that is stopped is killed"),
+            .bool(\.timestamps, "timestamps", nil, "Put the time before each line"),
+            .bool(\.waits, "wait", nil, "Wait until services run and are healthy, then return"),
+            .int(\.waitTimeout, "wait-timeout", nil, "Most seconds to wait for that"),
             .ignored("menu", takesValue: false),
         ]
 
@@ -145,7 +150,8 @@ struct ComposeUpCommand: ComposeMember {
     func run(in session: Session) async throws {
         if detached, abortOnExit || abortOnFailure || exitCodeFrom != nil || !attach.isEmpty {
             throw BerthError.invalidArgument(
-                "--detach cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --exit-code-from or --attach")
+                "--detach cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --exit-code-from or --attach"
+            )
         }
         let loaded = try project.load(session)
         let console = project.console(loaded, prefixes: !noPrefix, colors: !noColor)
@@ -183,8 +189,9 @@ struct ComposeUpCommand: ComposeMember {
     }
 
     private func follow(_ up: UpSession, _ session: Session, _ console: ComposeConsole) async throws {
+        let signals = session.signals.take()
         let listener = Task {
-            for await _ in session.signals.values {
+            for await _ in signals {
                 console.settle()
                 Console.note("Gracefully Stopping... press Ctrl+C again to force")
                 // Not waited for, so that a second signal is heard meanwhile.
@@ -201,7 +208,7 @@ struct ComposeUpCommand: ComposeMember {
 
 /// `berth compose create`.
 struct ComposeCreateCommand: ComposeMember {
-    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Creates containers for a service", .any)
+    static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Create the containers of services", .any)
     static let flags: [Flag<ComposeCreateCommand>] = ComposeConvergeOptions.flags.map { $0.lifted(to: \.converge) }
 
     var project = ComposeOptions()
@@ -220,9 +227,10 @@ struct ComposeCreateCommand: ComposeMember {
 
 /// `berth compose scale`.
 struct ComposeScaleCommand: ComposeMember {
-    static let syntax = CommandSyntax("[OPTIONS] SERVICE=REPLICAS...", "Scale services", .atLeast(1))
+    static let syntax = CommandSyntax(
+        "[OPTIONS] SERVICE=REPLICAS...", "Change the number of containers of services", .atLeast(1))
     static let flags: [Flag<ComposeScaleCommand>] = [
-        .bool(\.noDependencies, "no-deps", nil, "Don't start linked services")
+        .bool(\.noDependencies, "no-deps", nil, "Leave alone what the services need")
     ]
 
     var project = ComposeOptions()
@@ -244,12 +252,12 @@ struct ComposeScaleCommand: ComposeMember {
 
 /// `berth compose down`.
 struct ComposeDownCommand: ComposeMember {
-    static let syntax = CommandSyntax("[OPTIONS] [SERVICES]", "Stop and remove containers, networks", .any)
+    static let syntax = CommandSyntax("[OPTIONS] [SERVICES]", "Stop and remove containers and networks", .any)
     static let flags: [Flag<ComposeDownCommand>] = [
-        .bool(\.removeOrphans, "remove-orphans", nil, "Remove containers for services not defined in the Compose file"),
-        .string(\.images, "rmi", nil, "Remove images used by services. \"local\" remove only images that don't have a custom tag (\"local\"|\"all\")"),
-        .int(\.timeout, "timeout", "t", "Specify a shutdown timeout in seconds"),
-        .bool(\.volumes, "volumes", "v", "Remove named volumes declared in the \"volumes\" section of the Compose file and anonymous volumes attached to containers"),
+        .bool(\.removeOrphans, "remove-orphans", nil, "Remove containers of services that the files no longer have"),
+        .string(\.images, "rmi", nil, "Remove the images too: \"local\" those without a name of their own, or \"all\""),
+        .int(\.timeout, "timeout", "t", "Seconds until a container is killed"),
+        .bool(\.volumes, "volumes", "v", "Remove the project's volumes too"),
     ]
 
     var project = ComposeOptions()

@@ -99,7 +99,9 @@ private struct MountReader {
             let size = try Parse.bytes(value)
             tmpfs { $0.sizeBytes = size }
         case "tmpfs-mode":
-            guard let mode = UInt32(value, radix: 8) else { throw .invalidArgument("invalid value for tmpfs-mode: \(value)") }
+            guard let mode = UInt32(value, radix: 8) else {
+                throw .invalidArgument("invalid value for tmpfs-mode: \(value)")
+            }
             tmpfs { $0.mode = mode }
         default: throw .invalidArgument("unexpected key '\(key)' in '\(key)=\(value)'")
         }

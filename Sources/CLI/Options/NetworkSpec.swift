@@ -80,7 +80,8 @@ enum NetworkSpec {
         }
         var address = text[text.index(after: end)...]
         if address.hasPrefix("["), address.hasSuffix("]") { address = address.dropFirst().dropLast() }
-        let isIPv4 = address.split(separator: ".", omittingEmptySubsequences: false).count == 4
+        let isIPv4 =
+            address.split(separator: ".", omittingEmptySubsequences: false).count == 4
             && address.split(separator: ".").allSatisfy { UInt8($0) != nil }
         guard address == "host-gateway" || isIPv4 || address.contains(":") else {
             throw .invalidArgument("invalid IP address in add-host: \"\(address)\"")

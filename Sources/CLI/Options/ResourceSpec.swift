@@ -81,7 +81,8 @@ enum RestartSpec {
         var policy = RestartPolicy(name: String(parts[0]))
         guard ["no", "always", "unless-stopped", "on-failure"].contains(policy.name) else {
             throw .invalidArgument(
-                "invalid restart policy: unknown policy '\(policy.name)'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'")
+                "invalid restart policy: unknown policy '\(policy.name)'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+            )
         }
         if parts.count == 2 {
             guard let times = Int(parts[1]) else {

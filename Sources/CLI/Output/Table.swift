@@ -30,6 +30,11 @@ enum ListFormat {
     case lines(GoTemplate)
     case json
 
+    static let help =
+        "What to print:\n'table':            columns under headings (default)\n"
+        + "'table TEMPLATE':   columns of one's own, as a Go template\n"
+        + "'json':             a JSON object for each line\n'TEMPLATE':         a line for each, as a Go template"
+
     /// - Parameters:
     ///   - text: what the user asked for; nil or `table` is the command's own table.
     ///   - standard: the command's own table, as a template of cells separated by tabs.

@@ -20,10 +20,11 @@ struct ContainerAttachment: Sendable {
     }
 
     /// Hands signals on until the process ends.
-    func followSignals(_ signals: SignalStream) {
+    func followSignals(_ signals: Signals) {
+        let taken = signals.take()
         let sizer = TerminalSizer { try await client.resizeContainer(id, height: $0, width: $1) }
         Task {
-            for await signal in signals.values {
+            for await signal in taken {
                 if signal == SignalProxy.windowChange {
                     if isTerminal { await sizer.apply() }
                 } else if forwardsSignals, let name = SignalProxy.name(signal) {

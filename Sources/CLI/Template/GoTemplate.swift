@@ -212,5 +212,7 @@ struct GoTemplateParser {
         return base
     }
 
-    private func broken(_ why: String) -> BerthError { .invalidArgument("template parsing error: template: :1: \(why)") }
+    private func broken(_ why: String) -> BerthError {
+        .invalidArgument("template parsing error: template: :1: \(why)")
+    }
 }

@@ -95,10 +95,18 @@ struct GoTemplateLexer {
     private mutating func token() throws(BerthError) -> TemplateToken {
         let character = text[position]
         switch character {
-        case "|": position += 1; return .pipe
-        case "(": position += 1; return .openParenthesis
-        case ")": position += 1; return .closeParenthesis
-        case ",": position += 1; return .comma
+        case "|":
+            position += 1
+            return .pipe
+        case "(":
+            position += 1
+            return .openParenthesis
+        case ")":
+            position += 1
+            return .closeParenthesis
+        case ",":
+            position += 1
+            return .comma
         case "\"": return .string(try quoted())
         case "`": return .string(try rawQuoted())
         case "'": return .number(try characterConstant())
@@ -108,7 +116,9 @@ struct GoTemplateLexer {
         case "$":
             position += 1
             return .variable(identifier())
-        case "=": position += 1; return .assign
+        case "=":
+            position += 1
+            return .assign
         case ":":
             guard take(":=") else { throw broken("unexpected \":\"") }
             return .declare
@@ -182,5 +192,7 @@ struct GoTemplateLexer {
         return position > start
     }
 
-    private func broken(_ why: String) -> BerthError { .invalidArgument("template parsing error: template: :1: \(why)") }
+    private func broken(_ why: String) -> BerthError {
+        .invalidArgument("template parsing error: template: :1: \(why)")
+    }
 }

@@ -23,7 +23,8 @@ public protocol ComposeEngine: Sendable {
     /// Waits until the container does not run.
     /// - Returns: its exit code.
     func waitContainer(_ id: String) async throws -> Int
-    func logs(_ id: String, tty: Bool, _ request: LogRequest) async throws -> any AsyncSequence<LogPiece, any Error> & Sendable
+    func logs(_ id: String, tty: Bool, _ request: LogRequest) async throws -> any AsyncSequence<LogPiece, any Error>
+        & Sendable
     func top(_ id: String) async throws -> TopResponse
     /// Writes one file into a container, running or not.
     func writeFile(_ file: InjectedFile, in id: String) async throws
@@ -46,7 +47,8 @@ public protocol ComposeEngine: Sendable {
 
     // Images.
     func inspectImage(_ name: String) async throws -> ImageInspect
-    func pullImage(_ name: String, platform: String?) async throws -> any AsyncSequence<ProgressMessage, any Error> & Sendable
+    func pullImage(_ name: String, platform: String?) async throws -> any AsyncSequence<ProgressMessage, any Error>
+        & Sendable
     func pushImage(_ name: String) async throws -> any AsyncSequence<ProgressMessage, any Error> & Sendable
     func removeImage(_ name: String) async throws
 }

@@ -5,7 +5,9 @@ enum Parallel {
     /// Does the work for every item at the same time and lets all of it end.
     ///
     /// - Throws: the failures, their messages joined, after everything has ended.
-    static func each<Item: Sendable>(_ items: [Item], _ work: @escaping @Sendable (Item) async throws -> Void) async throws {
+    static func each<Item: Sendable>(_ items: [Item], _ work: @escaping @Sendable (Item) async throws -> Void)
+        async throws
+    {
         let failures = await withTaskGroup(of: (any Error)?.self) { group in
             for item in items {
                 group.addTask { await failure { try await work(item) } }
@@ -27,7 +29,8 @@ enum Parallel {
     ) async throws {
         let taking = Set(services)
         var missing = Dictionary(
-            services.map { ($0, Set((edges[$0] ?? []).filter(taking.contains))) }, uniquingKeysWith: { first, _ in first })
+            services.map { ($0, Set((edges[$0] ?? []).filter(taking.contains))) },
+            uniquingKeysWith: { first, _ in first })
         let failures = await withTaskGroup(of: (String, (any Error)?).self) { group in
             func begin() {
                 // In the order given, so that a run can be followed and tests can predict it.

@@ -162,7 +162,8 @@ struct Convergence: Sendable {
     ) async throws {
         let edges = try DependencyGraph(project).dependencies
         let names = Array(plan.services.keys)
-        try await Parallel.walk(names, after: Dictionary(uniqueKeysWithValues: edges.map { ($0.key, $0.value) })) { name in
+        try await Parallel.walk(names, after: Dictionary(uniqueKeysWithValues: edges.map { ($0.key, $0.value) })) {
+            name in
             guard let service = project.services[name] else { return }
             if options.starts {
                 let waiting = service.dependsOn.filter { plan.services[$0.key] != nil }
@@ -248,7 +249,7 @@ extension ProjectRunner {
         try await step(.removing, .removed) {
             do {
                 try await engine.removeContainer(container.id, volumes: volumes, force: true)
-            } catch where error.isNotFound {
+            } catch let error where error.isNotFound {
                 // Gone by itself (`--rm`) between stopping and removing.
             }
             if volumes { try await removeInheritedVolumes(of: container) }
@@ -265,7 +266,7 @@ extension ProjectRunner {
         where mount.type == "volume" && mount.hasGeneratedName && !known.contains(mount.name) {
             do {
                 try await engine.removeVolume(mount.name)
-            } catch where error.isNotFound || (error as? BerthError)?.code == .conflict {
+            } catch let error where error.isNotFound || (error as? BerthError)?.code == .conflict {
                 // The engine removed it already, or something else uses it.
             }
         }
@@ -318,7 +319,8 @@ extension PresentContainer {
         let known = Set(project.volumes.values.map(\.name))
         return Dictionary(
             mounts.compactMap { mount in
-                let isAnonymous = mount.type == "volume" && !named.contains(mount.destination)
+                let isAnonymous =
+                    mount.type == "volume" && !named.contains(mount.destination)
                     && !known.contains(mount.name)
                 return isAnonymous ? (mount.destination, mount.name) : nil
             }, uniquingKeysWith: { first, _ in first })

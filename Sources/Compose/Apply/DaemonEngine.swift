@@ -10,7 +10,9 @@ public struct DaemonEngine: ComposeEngine {
     /// The credentials for an image's registry, if the user has any.
     private let credentials: @Sendable (_ image: String) -> RegistryAuth?
 
-    public init(_ client: EngineClient, credentials: @escaping @Sendable (_ image: String) -> RegistryAuth? = { _ in nil }) {
+    public init(
+        _ client: EngineClient, credentials: @escaping @Sendable (_ image: String) -> RegistryAuth? = { _ in nil }
+    ) {
         self.client = client
         self.credentials = credentials
     }
@@ -85,7 +87,8 @@ extension DaemonEngine {
         let sink = BytesSink()
         let tar = TarWriter(sink)
         let entry = TarEntry(
-            path: RawPath(String(file.path.drop { $0 == "/" })), kind: .file, mode: UInt32(truncatingIfNeeded: file.mode),
+            path: RawPath(String(file.path.drop { $0 == "/" })), kind: .file,
+            mode: UInt32(truncatingIfNeeded: file.mode),
             userID: UInt32(truncatingIfNeeded: file.userID), groupID: UInt32(truncatingIfNeeded: file.groupID),
             size: Int64(file.content.count))
         try tar.add(entry, contents: file.content)

@@ -29,7 +29,9 @@ struct ListeningSockets: Sendable {
             // 0A is TCP_LISTEN; an unconnected UDP socket is in state 07 (TCP_CLOSE).
             guard fields[3] == (proto == "tcp" ? "0A" : "07") else { return nil }
             let parts = fields[1].split(separator: ":")
-            guard parts.count == 2, let port = Int(parts[1], radix: 16), let address = address(parts[0]) else { return nil }
+            guard parts.count == 2, let port = Int(parts[1], radix: 16), let address = address(parts[0]) else {
+                return nil
+            }
             return Socket(proto: proto, address: address.text, port: port, inode: String(fields[9]))
         }
     }
@@ -57,12 +59,15 @@ struct ListeningSockets: Sendable {
         }
         if bytes.allSatisfy({ $0 == 0 }) { return Address(text: nil) }
         // A mapped IPv4 address (RFC 4291, section 2.5.5.2) takes the port of the IPv4 address.
-        let isMapped = bytes.count == 16 && bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
+        let isMapped =
+            bytes.count == 16 && bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
         if bytes.count == 4 || isMapped {
             return Address(text: bytes.suffix(4).map { String($0) }.joined(separator: "."))
         }
         if bytes == [UInt8](repeating: 0, count: 15) + [1] { return Address(text: "::1") }
-        let groups = stride(from: 0, to: 16, by: 2).map { String(UInt16(bytes[$0]) << 8 | UInt16(bytes[$0 + 1]), radix: 16) }
+        let groups = stride(from: 0, to: 16, by: 2).map {
+            String(UInt16(bytes[$0]) << 8 | UInt16(bytes[$0 + 1]), radix: 16)
+        }
         return Address(text: groups.joined(separator: ":"))
     }
 }
@@ -79,7 +84,8 @@ enum ProcessOwner {
             for descriptor in descriptors {
                 let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(descriptor)")
                 guard link == "socket:[\(inode)]" else { continue }
-                let name = FileManager.default.contents(atPath: "/proc/\(process)/comm")
+                let name =
+                    FileManager.default.contents(atPath: "/proc/\(process)/comm")
                     .map { String(decoding: $0, as: UTF8.self).trimmed() } ?? "a process"
                 return "\(name) (pid \(process))"
             }

@@ -67,7 +67,8 @@ struct Preflight: Sendable {
                 guard let wanted = HostPort(port) else { continue }
                 if let other = taken.first(where: { $0.port.collides(with: wanted) }) {
                     let remedy = "publish one of them on another host port"
-                    let who = other.service == service.name
+                    let who =
+                        other.service == service.name
                         ? "service \"\(service.name)\" publishes it twice"
                         : "services \"\(other.service)\" and \"\(service.name)\" both publish it"
                     throw .conflict("port \(wanted) is wanted twice: \(who); \(remedy)")

@@ -70,13 +70,14 @@ extension ProjectRunner {
             guard holders.isEmpty else {
                 let names = holders.joined(separator: ", ")
                 report(.progress(resource, .skipped(reason: "Resource is still in use")))
-                report(.warning(
-                    "network \(network.name) is still in use by \(names): remove or disconnect them, "
-                        + "then run this command again"))
+                report(
+                    .warning(
+                        "network \(network.name) is still in use by \(names): remove or disconnect them, "
+                            + "then run this command again"))
                 return
             }
             try await track(resource, .removing, .removed) {
-                do { try await engine.removeNetwork(network.id) } catch where error.isNotFound {}
+                do { try await engine.removeNetwork(network.id) } catch let error where error.isNotFound {}
             }
         }
     }
@@ -88,8 +89,8 @@ extension ProjectRunner {
             let resource = ComposeResource(.volume, name)
             do {
                 try await track(resource, .removing, .removed) { try await engine.removeVolume(name) }
-            } catch where error.isNotFound {
-            } catch where (error as? BerthError)?.code == .conflict {
+            } catch let error where error.isNotFound {
+            } catch let error where (error as? BerthError)?.code == .conflict {
                 report(.warning("\(error)"))
             }
         }
@@ -98,16 +99,17 @@ extension ProjectRunner {
     private func removeImages(_ choice: DownOptions.Images) async throws {
         guard choice != .kept else { return }
         let services = Array(project.services.values) + Array(project.disabledServices.values)
-        let names = OrderedSet(services.compactMap { service in
-            service.image == nil || choice == .all ? service.imageName(project: project.name) : nil
-        })
+        let names = OrderedSet(
+            services.compactMap { service in
+                service.image == nil || choice == .all ? service.imageName(project: project.name) : nil
+            })
         try await Parallel.each(Array(names)) { name in
             let resource = ComposeResource(.image, name)
             do {
                 try await track(resource, .removing, .removed) { try await engine.removeImage(name) }
-            } catch where error.isNotFound {
+            } catch let error where error.isNotFound {
                 report(.progress(resource, .skipped(reason: "No such image")))
-            } catch where (error as? BerthError)?.code == .conflict {
+            } catch let error where (error as? BerthError)?.code == .conflict {
                 // Others use it too; that is no reason for `down` to fail.
                 report(.progress(resource, .skipped(reason: "Resource is still in use")))
                 report(.warning("image \(name) is kept: \(error)"))

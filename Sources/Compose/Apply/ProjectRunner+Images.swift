@@ -47,7 +47,8 @@ extension ProjectRunner {
         for service in services {
             let name = service.imageName(project: project.name)
             guard let image = try await findImage(name) else {
-                throw BerthError.notFound("no image \"\(name)\" for service \"\(service.name)\" after building and pulling")
+                throw BerthError.notFound(
+                    "no image \"\(name)\" for service \"\(service.name)\" after building and pulling")
             }
             ids[service.name] = image.id
         }
@@ -85,18 +86,21 @@ extension ProjectRunner {
 
     /// Tells when a service's sources changed after its image was built: `up` alone does not build again.
     private func warnOfNewerSources(_ service: Service, _ image: ImageInspect) {
-        guard locality == .local, let build = service.build, !build.isRemote, let builtAt = image.builtAt else { return }
+        guard locality == .local, let build = service.build, !build.isRemote, let builtAt = image.builtAt else {
+            return
+        }
         var changes = SourceChanges(context: build.context, builtAt: builtAt)
         guard let file = changes.firstNewer() else { return }
-        report(.warning(
-            "\(build.context)/\(file) is newer than the image of service \"\(service.name)\"; "
-                + "to build it again: up -d --build \(service.name)"))
+        report(
+            .warning(
+                "\(build.context)/\(file) is newer than the image of service \"\(service.name)\"; "
+                    + "to build it again: up -d --build \(service.name)"))
     }
 
     func findImage(_ name: String) async throws -> ImageInspect? {
         do {
             return try await engine.inspectImage(name)
-        } catch where error.isNotFound {
+        } catch let error where error.isNotFound {
             return nil
         }
     }
@@ -154,7 +158,8 @@ extension ProjectRunner {
             build.additionalContexts[key] = "docker-image://\(other.imageName(project: project.name))"
         }
         var arguments: [String: String] = [:]
-        for (name, value) in build.args.merging(settings.arguments.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }) {
+        for (name, value) in build.args.merging(settings.arguments.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+        {
             if let value = value ?? project.environment[name] { arguments[name] = value }
         }
         var labels = Dictionary(uniqueKeysWithValues: build.labels.map { ($0.key, $0.value) })
@@ -213,7 +218,9 @@ extension ProjectRunner {
             } catch let error as BerthError {
                 // What can be built need not be there to be pulled.
                 guard onFailure == .warns || service.build != nil else {
-                    throw BerthError(error.code, "cannot pull image \"\(image)\" of service \"\(service.name)\": \(error.message)", cause: error)
+                    throw BerthError(
+                        error.code, "cannot pull image \"\(image)\" of service \"\(service.name)\": \(error.message)",
+                        cause: error)
                 }
                 report(.warning("cannot pull image \"\(image)\" of service \"\(service.name)\": \(error.message)"))
             }

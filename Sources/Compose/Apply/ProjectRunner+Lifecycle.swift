@@ -92,9 +92,10 @@ extension ProjectRunner {
                 try ConfigHash.of(service, in: project) != container.configHash,
                 told.insert(service.name).inserted
             else { continue }
-            report(.warning(
-                "the configuration of service \"\(service.name)\" (its files, variables or env_file) changed since its "
-                    + "container was created; restart keeps the old one: apply it with: up -d \(service.name)"))
+            report(
+                .warning(
+                    "the configuration of service \"\(service.name)\" (its files, variables or env_file) changed since its "
+                        + "container was created; restart keeps the old one: apply it with: up -d \(service.name)"))
         }
     }
 
@@ -103,7 +104,8 @@ extension ProjectRunner {
     /// - Parameter signal: a name or a number; nil is `SIGKILL`.
     public func kill(_ services: [String] = [], signal: String? = nil, removesOrphans: Bool = false) async throws {
         let containers = try await targets(services, oneOffs: services.isEmpty).filter { container in
-            container.isRunning && (removesOrphans || project.services.isEmpty || project.services[container.service] != nil)
+            container.isRunning
+                && (removesOrphans || project.services.isEmpty || project.services[container.service] != nil)
         }
         if containers.isEmpty {
             report(.warning("no container to kill"))

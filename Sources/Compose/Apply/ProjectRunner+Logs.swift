@@ -45,7 +45,7 @@ extension ProjectRunner {
                 var lines = try await reader.lines()
                 heads.append(try await lines.next())
                 readers.append(lines)
-            } catch where error.isNotFound {
+            } catch let error where error.isNotFound {
                 // Removed since it was listed.
             }
         }
@@ -64,14 +64,16 @@ extension ProjectRunner {
         let follower = LogFollower(engine: engine, report: report)
         try await withThrowingTaskGroup(of: Ended.self) { group in
             var active: Set<String> = []
-            func take(_ id: String, _ name: String, _ service: String, _ request: LogRequest) {
+            func take(_ id: String, _ name: String, _ service: String, fromStart: Bool) {
                 guard active.insert(id).inserted else { return }
                 group.addTask {
+                    var request = options.request
+                    if fromStart { request = try await follower.sinceStart(of: id, request) }
                     _ = try await follower.follow(id: id, name: name, service: service, first: request)
                     return .container(id)
                 }
             }
-            for container in containers { take(container.id, container.name, container.service, options.request) }
+            for container in containers { take(container.id, container.name, container.service, fromStart: false) }
             if active.isEmpty { return }
 
             let (started, continuation) = AsyncStream.makeStream(of: EventActor.self)
@@ -93,13 +95,12 @@ extension ProjectRunner {
                     }
                 case .started(let actor):
                     let service = actor.attributes[Labels.service] ?? ""
-                    let isWanted = options.services.isEmpty
+                    let isWanted =
+                        options.services.isEmpty
                         ? actor.attributes[Labels.oneOff] != Labels.flag(true) : options.services.contains(service)
+                    // What it wrote in earlier runs was shown already, or was before our time.
                     if isWanted, options.index == nil {
-                        var request = options.request
-                        request.tail = nil
-                        request.since = nil
-                        take(actor.id, actor.attributes["name"] ?? actor.id, service, request)
+                        take(actor.id, actor.attributes["name"] ?? actor.id, service, fromStart: true)
                     }
                     group.addTask { await Self.next(of: started) }
                 case .nothing: break
@@ -137,15 +138,22 @@ struct LogFollower: Sendable {
                 let reader = LogReader(engine: engine, id: id, name: name, service: service, request: request)
                 try await reader.read { report(.log($0)) }
                 let state = try await settled(id, after: started)
-                guard state.running else { return state.exitCode }
-                // It was restarted: what follows is of the new run.
+                if state.startedAt == started { return state.exitCode }
+                // It was restarted: what follows is of the new run, which may have ended already.
                 started = state.startedAt
-                request.since = LogTime(started).unix
-                request.tail = nil
+                request = try await sinceStart(of: id, request)
             }
-        } catch where error.isNotFound {
+        } catch let error where error.isNotFound {
             return nil
         }
+    }
+
+    /// The request for what a container writes from its latest start on.
+    func sinceStart(of id: String, _ request: LogRequest) async throws -> LogRequest {
+        var request = request
+        request.since = LogTime(try await engine.inspectContainer(id).state.startedAt).unix
+        request.tail = nil
+        return request
     }
 
     /// The state after a run has ended: stopped for good, or running anew.

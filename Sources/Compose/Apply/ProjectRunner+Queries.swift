@@ -8,12 +8,15 @@ extension ProjectRunner {
     /// - Parameters:
     ///   - all: stopped and one-off containers too.
     ///   - orphans: containers of services that the files do not have.
-    public func ps(_ services: [String] = [], all: Bool = false, orphans: Bool = true) async throws -> [ContainerSummary] {
+    public func ps(_ services: [String] = [], all: Bool = false, orphans: Bool = true) async throws
+        -> [ContainerSummary]
+    {
         let summaries = try await engine.containers(labels: [Labels.filter(project: project.name)])
         try check(services, among: summaries.map(PresentContainer.init))
         return summaries.filter { summary in
             let container = PresentContainer(summary)
-            let isOrphan = !project.services.isEmpty && project.services[container.service] == nil
+            let isOrphan =
+                !project.services.isEmpty && project.services[container.service] == nil
                 && project.disabledServices[container.service] == nil
             return (services.isEmpty || services.contains(container.service))
                 && (all || container.isRunning && !container.isOneOff) && (orphans || !isOrphan)
@@ -24,7 +27,9 @@ extension ProjectRunner {
     public func images(_ services: [String] = []) async throws -> [(container: ContainerSummary, image: ImageInspect)] {
         var result: [(container: ContainerSummary, image: ImageInspect)] = []
         for summary in try await ps(services, all: true) {
-            guard let image = try await findImage(summary.imageID.isEmpty ? summary.image : summary.imageID) else { continue }
+            guard let image = try await findImage(summary.imageID.isEmpty ? summary.image : summary.imageID) else {
+                continue
+            }
             result.append((summary, image))
         }
         return result
@@ -49,7 +54,10 @@ extension ProjectRunner {
         _ service: String, _ target: Int, proto: String = "tcp", index: Int? = nil
     ) async throws -> String {
         let container = try await container(of: service, index: index)
-        guard let port = container.ports.first(where: { Int($0.privatePort) == target && $0.type == proto && $0.publicPort != nil }),
+        guard
+            let port = container.ports.first(where: {
+                Int($0.privatePort) == target && $0.type == proto && $0.publicPort != nil
+            }),
             let published = port.publicPort
         else {
             throw BerthError.notFound("no port \(target)/\(proto) for container \(container.name)")
@@ -62,7 +70,8 @@ extension ProjectRunner {
     ///
     /// - Parameter index: the container's number; nil is the first.
     /// - Throws: `notFound` with Compose's text.
-    public func container(of service: String, index: Int? = nil, mustRun: Bool = true) async throws -> PresentContainer {
+    public func container(of service: String, index: Int? = nil, mustRun: Bool = true) async throws -> PresentContainer
+    {
         let all = try await containers(of: [service])
         if all.isEmpty, !project.services.isEmpty, project.disabledServices[service] == nil {
             _ = try project.service(service)

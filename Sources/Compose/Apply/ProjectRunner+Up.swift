@@ -16,6 +16,8 @@ public struct UpOptions: Sendable {
     public var renewsVolumes = false
     public var scale: [String: Int] = [:]
     public var removesOrphans = false
+    /// `COMPOSE_IGNORE_ORPHANS` turns it off.
+    public var warnsOfOrphans = true
     /// Seconds that a replaced container has to stop.
     public var timeout: Int?
     /// `create` and `--no-start` leave the containers created.
@@ -98,6 +100,7 @@ extension ProjectRunner {
         if options.recreation == .never { planning.dependencyRecreation = .never }
         planning.scale = options.scale
         planning.removesOrphans = options.removesOrphans
+        planning.warnsOfOrphans = options.warnsOfOrphans
         planning.separator = separator
         let named = Set(options.services.isEmpty ? participants : options.services)
         return try Planner(project, present: try await present(imageIDs), options: planning)
@@ -116,12 +119,12 @@ extension ProjectRunner {
             do {
                 let found = try await engine.inspectNetwork(network.name)
                 present.networks[found.name] = PresentNetwork(id: found.id, name: found.name, labels: found.labels)
-            } catch where error.isNotFound {}
+            } catch let error where error.isNotFound {}
         }
         for volume in project.volumes.values where present.volumes[volume.name] == nil {
             do {
                 present.volumes[volume.name] = try await engine.inspectVolume(volume.name).labels
-            } catch where error.isNotFound {}
+            } catch let error where error.isNotFound {}
         }
         return present
     }

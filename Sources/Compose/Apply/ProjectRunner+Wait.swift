@@ -23,7 +23,9 @@ extension ProjectRunner {
                 }
             } catch let error as BerthError {
                 guard item.dependency.required else {
-                    report(.warning("optional dependency \"\(item.name)\" of service \"\(service)\" failed: \(error.message)"))
+                    report(
+                        .warning(
+                            "optional dependency \"\(item.name)\" of service \"\(service)\" failed: \(error.message)"))
                     return
                 }
                 throw BerthError(error.code, "dependency failed to start: \(error.message)", cause: error)
@@ -33,9 +35,10 @@ extension ProjectRunner {
 
     /// Waits for `--wait`: each container healthy, or running if it has no health check.
     func waitUntilUp(_ services: [String], timeout: Duration?) async throws {
-        let completing = Set(project.services.values.flatMap { service in
-            service.dependsOn.filter { $0.value.condition == .completed }.map(\.key)
-        })
+        let completing = Set(
+            project.services.values.flatMap { service in
+                service.dependsOn.filter { $0.value.condition == .completed }.map(\.key)
+            })
         let containers = try await containers(of: services).filter { !completing.contains($0.service) }
         let deadline = timeout.map { ContinuousClock.now + $0 }
         try await Parallel.each(containers) { container in

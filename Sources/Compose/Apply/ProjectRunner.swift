@@ -88,7 +88,8 @@ extension Error {
     func naming(_ resource: ComposeResource) -> BerthError {
         guard let error = self as? BerthError else { return .internal("\(resource.name): \(self)", cause: self) }
         if error.message.contains(resource.name) { return error }
-        return BerthError(error.code, "\(resource.kind.rawValue.lowercased()) \(resource.name): \(error.message)", cause: error.cause)
+        return BerthError(
+            error.code, "\(resource.kind.rawValue.lowercased()) \(resource.name): \(error.message)", cause: error.cause)
     }
 
     var isNotFound: Bool { (self as? BerthError)?.code == .notFound }

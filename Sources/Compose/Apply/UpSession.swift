@@ -108,7 +108,8 @@ public actor UpSession {
         phase = .stopping
         do {
             let graph = try DependencyGraph(runner.project)
-            let services = options.services.isEmpty
+            let services =
+                options.services.isEmpty
                 ? [] : options.includesDependencies ? graph.closure(of: options.services) : options.services
             try await runner.stop(services, timeout: options.timeout)
         } catch {
@@ -140,10 +141,7 @@ public actor UpSession {
         var request = LogRequest(timestamps: front.timestamps)
         if case .now = container.since { request.tail = "0" }
         do {
-            if case .start = container.since {
-                let started = try await runner.engine.inspectContainer(container.id).state.startedAt
-                request.since = LogTime(started).unix
-            }
+            if case .start = container.since { request = try await follower.sinceStart(of: container.id, request) }
             guard
                 let code = try await follower.follow(
                     id: container.id, name: container.name, service: container.service, first: request)
@@ -165,11 +163,12 @@ public actor UpSession {
 
     private func ended(_ service: String, code: Int) async {
         if service == front.exitCodeFrom { decidingCode = code }
-        let aborts = switch front.onExit {
-        case .goOn: front.exitCodeFrom != nil
-        case .abort: true
-        case .abortOnFailure: code != 0
-        }
+        let aborts =
+            switch front.onExit {
+            case .goOn: front.exitCodeFrom != nil
+            case .abort: true
+            case .abortOnFailure: code != 0
+            }
         guard aborts, !wasInterrupted else { return }
         if front.exitCodeFrom == nil, decidingCode == nil { decidingCode = code }
         switch phase {

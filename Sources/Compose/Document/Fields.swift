@@ -61,13 +61,31 @@ struct Fields {
         return result
     }
 
-    mutating func string(_ key: String) throws(BerthError) -> String? { try read(key) { t, p throws(BerthError) in try t.asString(p) } }
-    mutating func bool(_ key: String) throws(BerthError) -> Bool? { try read(key) { t, p throws(BerthError) in try t.asBool(p) } }
-    mutating func int(_ key: String) throws(BerthError) -> Int? { try read(key) { t, p throws(BerthError) in try t.asInt(p) } }
-    mutating func double(_ key: String) throws(BerthError) -> Double? { try read(key) { t, p throws(BerthError) in try t.asDouble(p) } }
-    mutating func bytes(_ key: String) throws(BerthError) -> Int64? { try read(key) { t, p throws(BerthError) in try t.asBytes(p) } }
-    mutating func duration(_ key: String) throws(BerthError) -> Duration? { try read(key) { t, p throws(BerthError) in try t.asDuration(p) } }
-    mutating func strings(_ key: String) throws(BerthError) -> [String]? { try each(key) { t, p throws(BerthError) in try t.asString(p) } }
+    mutating func string(_ key: String) throws(BerthError) -> String? {
+        try read(key) { t, p throws(BerthError) in try t.asString(p) }
+    }
+    /// A string where an empty one says nothing, as `${VARIABLE:-}` often leaves behind.
+    mutating func text(_ key: String) throws(BerthError) -> String? {
+        try string(key).flatMap { $0.isEmpty ? nil : $0 }
+    }
+    mutating func bool(_ key: String) throws(BerthError) -> Bool? {
+        try read(key) { t, p throws(BerthError) in try t.asBool(p) }
+    }
+    mutating func int(_ key: String) throws(BerthError) -> Int? {
+        try read(key) { t, p throws(BerthError) in try t.asInt(p) }
+    }
+    mutating func double(_ key: String) throws(BerthError) -> Double? {
+        try read(key) { t, p throws(BerthError) in try t.asDouble(p) }
+    }
+    mutating func bytes(_ key: String) throws(BerthError) -> Int64? {
+        try read(key) { t, p throws(BerthError) in try t.asBytes(p) }
+    }
+    mutating func duration(_ key: String) throws(BerthError) -> Duration? {
+        try read(key) { t, p throws(BerthError) in try t.asDuration(p) }
+    }
+    mutating func strings(_ key: String) throws(BerthError) -> [String]? {
+        try each(key) { t, p throws(BerthError) in try t.asString(p) }
+    }
 
     /// A list of strings, or one string for a list of one.
     mutating func stringOrList(_ key: String) throws(BerthError) -> [String]? {

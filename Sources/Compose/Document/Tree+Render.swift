@@ -73,7 +73,8 @@ extension Tree {
         let words: Set = ["y", "n", "yes", "no", "on", "off", "null", "true", "false", "~", "<<", "="]
         if words.contains(text.lowercased()) { return .doubleQuoted }
         let first = text.unicodeScalars[text.unicodeScalars.startIndex]
-        let numberLike = "0123456789+-.".unicodeScalars.contains(first)
+        let numberLike =
+            "0123456789+-.".unicodeScalars.contains(first)
             && text.unicodeScalars.allSatisfy { "0123456789abcdefABCDEFxXoO+-._:eE".unicodeScalars.contains($0) }
         return numberLike ? .doubleQuoted : .any
     }

@@ -15,7 +15,11 @@ enum Values {
         let lowered = text.trimmed().lowercased()
         let number = lowered.prefix { $0.isNumber || $0 == "." || $0 == "-" }
         var unit = lowered.dropFirst(number.count).drop(while: \.isWhitespace)
-        if unit.hasSuffix("ib") { unit = unit.dropLast(2) } else if unit.count > 1, unit.hasSuffix("b") { unit = unit.dropLast() }
+        if unit.hasSuffix("ib") {
+            unit = unit.dropLast(2)
+        } else if unit.count > 1, unit.hasSuffix("b") {
+            unit = unit.dropLast()
+        }
         let units: [Substring: Int64] = [
             "": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50,
         ]

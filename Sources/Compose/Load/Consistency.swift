@@ -41,7 +41,8 @@ enum Consistency {
                         + "which is not active)", service.location)
             }
             let hint = Spelling.nearest(to: name, among: Array(project.services.keys))
-            throw invalid("service \"\(service.name)\" depends on undefined service \"\(name)\"", service.location, hint: hint)
+            throw invalid(
+                "service \"\(service.name)\" depends on undefined service \"\(name)\"", service.location, hint: hint)
         }
     }
 
@@ -52,7 +53,8 @@ enum Consistency {
         }
         for name in service.networks.keys where project.networks[name] == nil {
             let hint = Spelling.nearest(to: name, among: Array(project.networks.keys))
-            throw invalid("service \"\(service.name)\" refers to undefined network \(name)", service.location, hint: hint)
+            throw invalid(
+                "service \"\(service.name)\" refers to undefined network \(name)", service.location, hint: hint)
         }
         if service.networkMode?.hasPrefix("service:") == true || service.networkMode?.hasPrefix("container:") == true,
             !service.ports.isEmpty
@@ -67,7 +69,8 @@ enum Consistency {
         for mount in service.volumes where mount.kind == .volume {
             guard let source = mount.source, project.volumes[source] == nil else { continue }
             let hint = Spelling.nearest(to: source, among: Array(project.volumes.keys))
-            throw invalid("service \"\(service.name)\" refers to undefined volume \(source)", mount.location, hint: hint)
+            throw invalid(
+                "service \"\(service.name)\" refers to undefined volume \(source)", mount.location, hint: hint)
         }
         var targets: Set<String> = []
         for mount in service.volumes where !targets.insert(mount.target).inserted {
@@ -87,7 +90,8 @@ enum Consistency {
     private static func checkScale(_ service: Service) throws(BerthError) {
         if let scale = service.scale, let replicas = service.deploy?.replicas, scale != replicas {
             throw invalid(
-                "services.\(service.name): can't set distinct values on 'scale' and 'deploy.replicas'", service.location)
+                "services.\(service.name): can't set distinct values on 'scale' and 'deploy.replicas'", service.location
+            )
         }
         if let name = service.containerName, service.replicas > 1 {
             throw invalid(

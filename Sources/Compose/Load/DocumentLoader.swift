@@ -69,7 +69,9 @@ extension DocumentLoader {
             target = text
         } else {
             var fields = try Fields(extends, path)
-            guard let service = try fields.string("service") else { throw extends.invalid("\(path) service is required") }
+            guard let service = try fields.string("service") else {
+                throw extends.invalid("\(path) service is required")
+            }
             target = service
             if let file = try fields.read("file", { t, p throws(BerthError) in try t.asPath(p) }),
                 file != document.location.source.file
@@ -137,7 +139,8 @@ private struct Include {
     static func decode(_ tree: Tree, _ path: String) throws(BerthError) -> Include {
         if tree.text != nil {
             let file = try tree.asPath(path)
-            return Include(paths: [file], envFiles: [], directory: FilePath.directory(of: file), location: tree.location)
+            return Include(
+                paths: [file], envFiles: [], directory: FilePath.directory(of: file), location: tree.location)
         }
         var fields = try Fields(tree, path)
         let base = tree.location.source.directory

@@ -23,7 +23,7 @@ enum EnvironmentLoader {
             let text: String
             do {
                 text = try TextFile.read(file)
-            } catch where error.code == .notFound {
+            } catch let error where error.code == .notFound {
                 throw .notFound("couldn't find env file: \(file)")
             }
             let known = added
@@ -60,11 +60,13 @@ extension Service {
                     "env file \(file.path) not found: service \"\(name)\" needs it; create it, "
                         + "or write \"required: false\" in the service's env_file")
             case .directory:
-                throw Tree(.null, at: file.location).error("env file \(file.path) of service \"\(name)\" is a directory")
+                throw Tree(.null, at: file.location).error(
+                    "env file \(file.path) of service \"\(name)\" is a directory")
             }
             let text = try TextFile.read(file.path)
             let known = resolved
-            let parsed = file.format == .raw
+            let parsed =
+                file.format == .raw
                 ? DotEnv.parseRaw(text) : try DotEnv.parse(text, file: file.path) { (known[$0] ?? nil) ?? outer[$0] }
             for (key, value) in parsed where value != nil { resolved[key] = value }
         }

@@ -20,9 +20,10 @@ struct FileLookup {
             written = list.components(separatedBy: separator)
         }
         if !written.isEmpty {
-            return FileLookup(files: written.map { file in
-                file == "-" ? file : FilePath.absolute(file, from: options.currentDirectory)
-            })
+            return FileLookup(
+                files: written.map { file in
+                    file == "-" ? file : FilePath.absolute(file, from: options.currentDirectory)
+                })
         }
         let start = options.projectDirectory.map { FilePath.absolute($0, from: options.currentDirectory) }
         return try search(from: start ?? options.currentDirectory)
@@ -38,7 +39,8 @@ struct FileLookup {
                 for found in [candidates, overrides] where found.count > 1 {
                     let list = found.map(FilePath.name).joined(separator: ", ")
                     lookup.warnings.append(
-                        "Found multiple config files with supported names: \(list). Using \(FilePath.name(of: found[0]))")
+                        "Found multiple config files with supported names: \(list). Using \(FilePath.name(of: found[0]))"
+                    )
                 }
                 return lookup
             }

@@ -8,7 +8,8 @@ public enum Loader {
     ///   for a file that is missing.
     public static func load(_ options: LoadOptions) throws(BerthError) -> Project {
         let explicit = EnvironmentLoader.explicitFiles(options)
-        let start = options.projectDirectory.map { FilePath.absolute($0, from: options.currentDirectory) }
+        let start =
+            options.projectDirectory.map { FilePath.absolute($0, from: options.currentDirectory) }
             ?? options.currentDirectory
         // COMPOSE_FILE and its like may stand in `.env` themselves, so it is read before the lookup.
         var environment = try EnvironmentLoader.extend(options.environment, explicit: explicit, directory: start)
@@ -34,9 +35,11 @@ public enum Loader {
         project.workingDirectory = directory
         project.files = lookup.files
         project.depth = options.depth
-        project.warnings = lookup.warnings + documents.unset.map {
-            "The \"\($0)\" variable is not set. Defaulting to a blank string."
-        }
+        project.warnings =
+            lookup.warnings
+            + documents.unset.map {
+                "The \"\($0)\" variable is not set. Defaulting to a blank string."
+            }
         try Normalizer.normalize(&project)
         project.applyProfiles(activeProfiles(options, environment))
         if options.depth == .full {
@@ -73,7 +76,9 @@ public enum Loader {
             }
             let shown = file == "-" ? "<stdin>" : file
             let tree = try Tree.parse(yaml: text, source: Source(file: shown, directory: directory))
-            if tree.mapping?.isEmpty == true, files.count == 1 { throw .invalidArgument("\(shown): empty compose file") }
+            if tree.mapping?.isEmpty == true, files.count == 1 {
+                throw .invalidArgument("\(shown): empty compose file")
+            }
             trees.append(tree)
         }
         return trees
@@ -120,21 +125,26 @@ public enum Loader {
         _ = fields.value("name")
         _ = fields.value("include")
         func at(_ path: String) -> String { String(path.dropFirst("(root).".count)) }
-        project.services = try fields.entries("services") { key, tree, path throws(BerthError) in
-            try Service.decode(name: key, tree, at(path))
-        } ?? [:]
-        project.networks = try fields.entries("networks") { key, tree, path throws(BerthError) in
-            try ProjectNetwork.decode(key: key, project: name, tree, at(path))
-        } ?? [:]
-        project.volumes = try fields.entries("volumes") { key, tree, path throws(BerthError) in
-            try ProjectVolume.decode(key: key, project: name, tree, at(path))
-        } ?? [:]
-        project.secrets = try fields.entries("secrets") { key, tree, path throws(BerthError) in
-            try ProjectFile.decode(key: key, project: name, environment: environment, tree, at(path))
-        } ?? [:]
-        project.configs = try fields.entries("configs") { key, tree, path throws(BerthError) in
-            try ProjectFile.decode(key: key, project: name, environment: environment, tree, at(path))
-        } ?? [:]
+        project.services =
+            try fields.entries("services") { key, tree, path throws(BerthError) in
+                try Service.decode(name: key, tree, at(path))
+            } ?? [:]
+        project.networks =
+            try fields.entries("networks") { key, tree, path throws(BerthError) in
+                try ProjectNetwork.decode(key: key, project: name, tree, at(path))
+            } ?? [:]
+        project.volumes =
+            try fields.entries("volumes") { key, tree, path throws(BerthError) in
+                try ProjectVolume.decode(key: key, project: name, tree, at(path))
+            } ?? [:]
+        project.secrets =
+            try fields.entries("secrets") { key, tree, path throws(BerthError) in
+                try ProjectFile.decode(key: key, project: name, environment: environment, tree, at(path))
+            } ?? [:]
+        project.configs =
+            try fields.entries("configs") { key, tree, path throws(BerthError) in
+                try ProjectFile.decode(key: key, project: name, environment: environment, tree, at(path))
+            } ?? [:]
         if let models = fields.value("models") { throw models.invalid("models is not supported by this engine") }
         try fields.finish()
         for (key, value) in tree.mapping ?? [:] where key.hasPrefix("x-") { project.extensions[key] = value }

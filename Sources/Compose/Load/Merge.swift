@@ -15,7 +15,9 @@ extension Tree {
         let left = rule.canonical(self)
         let right = rule.canonical(later)
         if case .replace = rule { return right }
-        if case .replaceUnlessSameDriver = rule, left["driver"] != right["driver"], right["driver"] != nil, left["driver"] != nil {
+        if case .replaceUnlessSameDriver = rule, left["driver"] != right["driver"], right["driver"] != nil,
+            left["driver"] != nil
+        {
             return right
         }
         switch (left.content, right.content) {
@@ -42,7 +44,8 @@ extension Tree {
         var copy = withoutDirective()
         switch content {
         case .mapping(let entries):
-            copy.content = .mapping(entries.filter { $0.value.directive != .reset }.mapValues { $0.resolvingDirectives() })
+            copy.content = .mapping(
+                entries.filter { $0.value.directive != .reset }.mapValues { $0.resolvingDirectives() })
         case .sequence(let items):
             copy.content = .sequence(items.filter { $0.directive != .reset }.map { $0.resolvingDirectives() })
         case .null, .scalar: break

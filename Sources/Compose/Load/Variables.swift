@@ -18,7 +18,8 @@ extension Loader {
         var plain = options
         plain.interpolates = false
         let environment = try EnvironmentLoader.extend(
-            options.environment, explicit: EnvironmentLoader.explicitFiles(options), directory: options.currentDirectory)
+            options.environment, explicit: EnvironmentLoader.explicitFiles(options), directory: options.currentDirectory
+        )
         let lookup = try FileLookup.find(options, environment: environment)
         var found: OrderedDictionary<String, UsedVariable> = [:]
         for tree in try parse(lookup.files, directory: options.currentDirectory, plain) {

@@ -62,7 +62,9 @@ public struct Build: Sendable {
         }
         build.secrets = try fields.each("secrets", FileReference.decode) ?? []
         build.ssh = try fields.read("ssh", Self.decodeSSH) ?? []
-        build.ulimits = try fields.entries("ulimits") { _, tree, path throws(BerthError) in try ServiceUlimit.decode(tree, path) } ?? [:]
+        build.ulimits =
+            try fields.entries("ulimits") { _, tree, path throws(BerthError) in try ServiceUlimit.decode(tree, path) }
+            ?? [:]
         build.privileged = try fields.bool("privileged") ?? false
         build.isolation = try fields.string("isolation")
         build.entitlements = try fields.strings("entitlements") ?? []

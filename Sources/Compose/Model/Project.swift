@@ -66,7 +66,9 @@ public struct Project: Sendable {
     }
 
     static func isContainerName(_ text: String) -> Bool {
-        guard let first = text.first, first.isASCII, first.isLetter || first.isNumber, text.count > 1 else { return false }
+        guard let first = text.first, first.isASCII, first.isLetter || first.isNumber, text.count > 1 else {
+            return false
+        }
         return text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_.-".contains($0)) }
     }
 

@@ -46,7 +46,9 @@ public struct Resources: Sendable {
         r.oomKillDisable = try fields.bool("oom_kill_disable")
         r.oomScoreAdjust = try fields.int("oom_score_adj")
         r.shmSize = try fields.bytes("shm_size")
-        r.ulimits = try fields.entries("ulimits") { _, tree, path throws(BerthError) in try ServiceUlimit.decode(tree, path) } ?? [:]
+        r.ulimits =
+            try fields.entries("ulimits") { _, tree, path throws(BerthError) in try ServiceUlimit.decode(tree, path) }
+            ?? [:]
         r.blkio = try fields.read("blkio_config", BlockIO.decode)
         r.storageOptions = try fields.labels("storage_opt") ?? [:]
         r.gpus = try fields.read("gpus", DeviceReservation.decodeGPUs) ?? []

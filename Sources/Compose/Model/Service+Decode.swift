@@ -24,10 +24,10 @@ extension Service {
     }
 
     private mutating func decodeImage(_ fields: inout Fields) throws(BerthError) {
-        image = try fields.string("image")
+        image = try fields.text("image")
         build = try fields.read("build", Build.decode)
-        platform = try fields.string("platform")
-        pullPolicy = try fields.read("pull_policy", PullPolicy.decode)
+        platform = try fields.text("platform")
+        if try fields.text("pull_policy") != nil { pullPolicy = try fields.read("pull_policy", PullPolicy.decode) }
         if let refresh = try fields.duration("pull_refresh_after") { pullPolicy = .every(refresh) }
     }
 
@@ -36,28 +36,29 @@ extension Service {
         entrypoint = try fields.read("entrypoint") { t, p throws(BerthError) in try t.asCommand(p) }
         environment = try fields.keyValues("environment") ?? [:]
         envFiles = try fields.read("env_file", EnvFile.decodeAll) ?? []
-        workingDirectory = try fields.string("working_dir")
-        user = try fields.string("user")
+        workingDirectory = try fields.text("working_dir")
+        user = try fields.text("user")
         groupAdd = try fields.strings("group_add") ?? []
         tty = try fields.bool("tty") ?? false
         stdinOpen = try fields.bool("stdin_open") ?? false
         initProcess = try fields.bool("init")
-        stopSignal = try fields.string("stop_signal")
+        stopSignal = try fields.text("stop_signal")
         stopGracePeriod = try fields.duration("stop_grace_period")
         healthcheck = try fields.read("healthcheck", Healthcheck.decode)
-        restart = try fields.read("restart", Self.decodeRestart)
+        if try fields.text("restart") != nil { restart = try fields.read("restart", Self.decodeRestart) }
         postStart = try fields.each("post_start", Hook.decode) ?? []
         preStop = try fields.each("pre_stop", Hook.decode) ?? []
         preStart = try fields.each("pre_start", Hook.decode) ?? []
     }
 
     private mutating func decodeIdentity(_ fields: inout Fields) throws(BerthError) {
-        containerName = try fields.string("container_name")
-        hostname = try fields.string("hostname")
-        domainname = try fields.string("domainname")
+        containerName = try fields.text("container_name")
+        hostname = try fields.text("hostname")
+        domainname = try fields.text("domainname")
         labels = try fields.labels("labels") ?? [:]
         if let files = fields.value("label_file") {
-            labelFiles = files.sequence == nil
+            labelFiles =
+                files.sequence == nil
                 ? [try files.asPath("\(fields.path).label_file")]
                 : try files.items("\(fields.path).label_file") { t, p throws(BerthError) in try t.asPath(p) }
         }
@@ -67,7 +68,8 @@ extension Service {
         attach = try fields.bool("attach") ?? true
         if let scale, scale < 0 { throw fields.tree.invalid("\(fields.path).scale must be 0 or more") }
         if let name = containerName, !Project.isContainerName(name) {
-            throw fields.tree.invalid("\(fields.path).container_name \"\(name)\" does not match [a-zA-Z0-9][a-zA-Z0-9_.-]+")
+            throw fields.tree.invalid(
+                "\(fields.path).container_name \"\(name)\" does not match [a-zA-Z0-9][a-zA-Z0-9_.-]+")
         }
     }
 
@@ -80,14 +82,14 @@ extension Service {
 
     private mutating func decodeNetwork(_ fields: inout Fields) throws(BerthError) {
         networks = try fields.read("networks", NetworkAttachment.decodeAll) ?? [:]
-        networkMode = try fields.string("network_mode")
+        networkMode = try fields.text("network_mode")
         ports = try (fields.each("ports", PublishedPort.decode) ?? []).flatMap { $0 }
         expose = try fields.strings("expose") ?? []
         dns = try fields.stringOrList("dns") ?? []
         dnsOptions = try fields.stringOrList("dns_opt") ?? []
         dnsSearch = try fields.stringOrList("dns_search") ?? []
         extraHosts = try fields.read("extra_hosts", ExtraHost.decodeAll) ?? []
-        macAddress = try fields.string("mac_address")
+        macAddress = try fields.text("mac_address")
     }
 
     private mutating func decodeStorage(_ fields: inout Fields) throws(BerthError) {
@@ -105,15 +107,15 @@ extension Service {
         capAdd = try fields.strings("cap_add") ?? []
         capDrop = try fields.strings("cap_drop") ?? []
         securityOpt = try fields.strings("security_opt") ?? []
-        usernsMode = try fields.string("userns_mode")
-        uts = try fields.string("uts")
-        ipc = try fields.string("ipc")
-        pid = try fields.string("pid")
-        cgroup = try fields.string("cgroup")
-        cgroupParent = try fields.string("cgroup_parent")
-        runtime = try fields.string("runtime")
+        usernsMode = try fields.text("userns_mode")
+        uts = try fields.text("uts")
+        ipc = try fields.text("ipc")
+        pid = try fields.text("pid")
+        cgroup = try fields.text("cgroup")
+        cgroupParent = try fields.text("cgroup_parent")
+        runtime = try fields.text("runtime")
         sysctls = try fields.labels("sysctls") ?? [:]
-        isolation = try fields.string("isolation")
+        isolation = try fields.text("isolation")
     }
 
     /// Keys of the specification that this engine cannot honour: saying so beats ignoring them.

@@ -15,7 +15,8 @@ public struct ExtraHost: Sendable, Hashable, CustomStringConvertible {
         var hosts: [ExtraHost] = []
         if let entries = tree.mapping {
             for (host, value) in entries {
-                let addresses = value.sequence == nil
+                let addresses =
+                    value.sequence == nil
                     ? [try value.asString("\(path).\(host)")] : try value.asStrings("\(path).\(host)")
                 hosts += addresses.map { ExtraHost(host: host, address: bare($0)) }
             }
@@ -221,7 +222,9 @@ public struct NetworkAttachment: Sendable, Hashable {
     public var interfaceName: String?
 
     /// A list of names, or a mapping of names to settings.
-    static func decodeAll(_ tree: Tree, _ path: String) throws(BerthError) -> OrderedDictionary<String, NetworkAttachment> {
+    static func decodeAll(_ tree: Tree, _ path: String) throws(BerthError) -> OrderedDictionary<
+        String, NetworkAttachment
+    > {
         var result: OrderedDictionary<String, NetworkAttachment> = [:]
         guard let entries = tree.mapping else {
             for name in try tree.asStrings(path) { result[name] = NetworkAttachment() }

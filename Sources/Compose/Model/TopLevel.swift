@@ -37,7 +37,8 @@ public struct ProjectNetwork: Sendable {
         self.name = name
     }
 
-    static func decode(key: String, project: String, _ tree: Tree, _ path: String) throws(BerthError) -> ProjectNetwork {
+    static func decode(key: String, project: String, _ tree: Tree, _ path: String) throws(BerthError) -> ProjectNetwork
+    {
         var network = ProjectNetwork(key: key, name: "\(project)_\(key)")
         if tree.isNull { return network }
         var fields = try Fields(tree, path)
@@ -79,14 +80,17 @@ public struct ProjectNetwork: Sendable {
         result.set("driver_opts", driverOptions)
         var ipam: OrderedTree = [:]
         ipam.set("driver", ipamDriver)
-        ipam.set("config", nonEmpty: .list(pools.map { pool in
-            var entry: OrderedTree = [:]
-            entry.set("subnet", pool.subnet)
-            entry.set("ip_range", pool.ipRange)
-            entry.set("gateway", pool.gateway)
-            entry.set("aux_addresses", pool.auxAddresses)
-            return .map(entry)
-        }))
+        ipam.set(
+            "config",
+            nonEmpty: .list(
+                pools.map { pool in
+                    var entry: OrderedTree = [:]
+                    entry.set("subnet", pool.subnet)
+                    entry.set("ip_range", pool.ipRange)
+                    entry.set("gateway", pool.gateway)
+                    entry.set("aux_addresses", pool.auxAddresses)
+                    return .map(entry)
+                }))
         ipam.set("options", ipamOptions)
         result["ipam"] = .map(ipam)
         if isInternal { result.set("internal", true) }

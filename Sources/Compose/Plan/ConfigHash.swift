@@ -18,7 +18,8 @@ enum ConfigHash {
         plain.develop = nil
         plain.image = service.imageName(project: project.name)
         var tree = plain.render()
-        let files = service.secrets.compactMap { project.secrets[$0.source] }
+        let files =
+            service.secrets.compactMap { project.secrets[$0.source] }
             + service.configs.compactMap { project.configs[$0.source] }
         for file in files {
             tree["\(file.key)"] = content(of: file)

@@ -18,7 +18,8 @@ extension ContainerSpec {
             binds.append("\(source):\(file.target):ro")
         }
         // Anonymous volumes of the image move on to the container that comes after.
-        for (target, volume) in (replaced?.volumes ?? [:]).sorted(by: { $0.key < $1.key }) where !targets.contains(target) {
+        for (target, volume) in (replaced?.volumes ?? [:]).sorted(by: { $0.key < $1.key })
+        where !targets.contains(target) {
             binds.append("\(volume):\(target)")
         }
         host.binds = binds.isEmpty ? nil : binds
@@ -38,7 +39,8 @@ extension ContainerSpec {
             }
             let parts = item.split(separator: ":", maxSplits: 1).map(String.init)
             guard let id = containerIDs[parts[0]]?.first else {
-                throw .conflict("service \"\(service.name)\" takes volumes from service \"\(parts[0])\", which has no container")
+                throw .conflict(
+                    "service \"\(service.name)\" takes volumes from service \"\(parts[0])\", which has no container")
             }
             from.append(parts.count > 1 ? "\(id):\(parts[1])" : id)
         }
@@ -125,9 +127,11 @@ extension ContainerSpec {
         host.cgroupParent = service.cgroupParent ?? ""
         host.runtime = service.runtime ?? ""
         host.isolation = service.isolation ?? ""
-        host.annotations = service.annotations.isEmpty
+        host.annotations =
+            service.annotations.isEmpty
             ? nil : Dictionary(uniqueKeysWithValues: service.annotations.map { ($0.key, $0.value) })
-        host.sysctls = service.sysctls.isEmpty
+        host.sysctls =
+            service.sysctls.isEmpty
             ? nil : Dictionary(uniqueKeysWithValues: service.sysctls.map { ($0.key, $0.value) })
         host.securityOpt = try securityOptions()
         host.restartPolicy = restartPolicy
@@ -196,25 +200,34 @@ extension ContainerSpec {
         host.oomKillDisable = own.oomKillDisable
         host.oomScoreAdj = own.oomScoreAdjust ?? 0
         host.shmSize = own.shmSize ?? 0
-        host.ulimits = own.ulimits.isEmpty ? nil : own.ulimits.map { name, limit in
-            EngineAPI.Ulimit(name: name, hard: Int64(limit.hard), soft: Int64(limit.soft))
-        }
+        host.ulimits =
+            own.ulimits.isEmpty
+            ? nil
+            : own.ulimits.map { name, limit in
+                EngineAPI.Ulimit(name: name, hard: Int64(limit.hard), soft: Int64(limit.soft))
+            }
         if !own.storageOptions.isEmpty {
             host.storageOpt = Dictionary(uniqueKeysWithValues: own.storageOptions.map { ($0.key, $0.value) })
         }
         if let io = own.blkio { add(io, to: &host) }
-        host.devices = service.devices.isEmpty ? nil : service.devices.map { device in
-            EngineAPI.DeviceMapping(
-                pathOnHost: device.source, pathInContainer: device.target, cgroupPermissions: device.permissions)
-        }
+        host.devices =
+            service.devices.isEmpty
+            ? nil
+            : service.devices.map { device in
+                EngineAPI.DeviceMapping(
+                    pathOnHost: device.source, pathInContainer: device.target, cgroupPermissions: device.permissions)
+            }
         host.deviceCgroupRules = service.deviceCgroupRules.isEmpty ? nil : service.deviceCgroupRules
         let reserved = own.gpus + (reservations?.devices ?? [])
-        host.deviceRequests = reserved.isEmpty ? nil : reserved.map { device in
-            EngineAPI.DeviceRequest(
-                driver: device.driver ?? "", count: device.count ?? 0,
-                deviceIDs: device.deviceIDs.isEmpty ? nil : device.deviceIDs, capabilities: [device.capabilities],
-                options: Dictionary(uniqueKeysWithValues: device.options.map { ($0.key, $0.value) }))
-        }
+        host.deviceRequests =
+            reserved.isEmpty
+            ? nil
+            : reserved.map { device in
+                EngineAPI.DeviceRequest(
+                    driver: device.driver ?? "", count: device.count ?? 0,
+                    deviceIDs: device.deviceIDs.isEmpty ? nil : device.deviceIDs, capabilities: [device.capabilities],
+                    options: Dictionary(uniqueKeysWithValues: device.options.map { ($0.key, $0.value) }))
+            }
     }
 
     private func add(_ io: BlockIO, to host: inout HostConfig) {
@@ -222,7 +235,8 @@ extension ContainerSpec {
             devices.isEmpty ? nil : devices.map { ThrottleDevice(path: $0.path, rate: UInt64(clamping: $0.value)) }
         }
         host.blkioWeight = UInt16(clamping: io.weight ?? 0)
-        host.blkioWeightDevice = io.weightDevice.isEmpty
+        host.blkioWeightDevice =
+            io.weightDevice.isEmpty
             ? nil : io.weightDevice.map { WeightDevice(path: $0.path, weight: UInt16(clamping: $0.value)) }
         host.blkioDeviceReadBps = throttles(io.readBps)
         host.blkioDeviceWriteBps = throttles(io.writeBps)
@@ -280,7 +294,8 @@ struct FileMount {
         func id(_ text: String?, _ key: String) throws(BerthError) -> Int {
             guard let text else { return 0 }
             guard let number = Int(text) else {
-                throw .invalidArgument("\(kind) \"\(reference.source)\" of service \(service.name): \(key) must be a number")
+                throw .invalidArgument(
+                    "\(kind) \"\(reference.source)\" of service \(service.name): \(key) must be a number")
             }
             return number
         }

@@ -31,7 +31,8 @@ struct ContainerSpec {
         try addIsolation(to: &host)
         addResources(to: &host)
         return ContainerCreateRequest(
-            config: try config(), hostConfig: host, networkingConfig: NetworkingConfig(endpointsConfig: try endpoints()))
+            config: try config(), hostConfig: host, networkingConfig: NetworkingConfig(endpointsConfig: try endpoints())
+        )
     }
 
     // MARK: Config
@@ -54,7 +55,8 @@ struct ContainerSpec {
         config.stopTimeout = service.stopGracePeriod?.wholeSeconds
         config.healthcheck = healthcheck
         config.labels = try labels()
-        let ports = service.expose.map { $0.contains("/") ? $0 : $0 + "/tcp" }
+        let ports =
+            service.expose.map { $0.contains("/") ? $0 : $0 + "/tcp" }
             + publishedPorts.map { "\($0.target)/\($0.proto)" }
         if !ports.isEmpty { config.exposedPorts = Set(ports) }
         return config
@@ -144,7 +146,8 @@ struct ContainerSpec {
                     ipv4Address: attachment.ipv4Address ?? "", ipv6Address: attachment.ipv6Address ?? "",
                     linkLocalIPs: attachment.linkLocalIPs.isEmpty ? nil : attachment.linkLocalIPs)
             }
-            endpoint.macAddress = attachment.macAddress
+            endpoint.macAddress =
+                attachment.macAddress
                 ?? (key == networksByPriority.first ? service.macAddress ?? "" : "")
             var options = Dictionary(uniqueKeysWithValues: attachment.driverOptions.map { ($0.key, $0.value) })
             if let interface = attachment.interfaceName { options["com.docker.network.endpoint.ifname"] = interface }
@@ -180,7 +183,8 @@ struct ContainerSpec {
         guard mode.hasPrefix("service:") else { return mode }
         let other = String(mode.dropFirst("service:".count))
         guard let id = containerIDs[other]?.first else {
-            throw .conflict("service \"\(service.name)\" shares \(key) with service \"\(other)\", which has no container")
+            throw .conflict(
+                "service \"\(service.name)\" shares \(key) with service \"\(other)\", which has no container")
         }
         return "container:\(id)"
     }

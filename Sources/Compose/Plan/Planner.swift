@@ -18,6 +18,7 @@ public struct Planner: Sendable {
         /// Numbers of containers by service that the command line asks for.
         public var scale: [String: Int] = [:]
         public var removesOrphans = false
+        public var warnsOfOrphans = true
         /// `-` as Compose v2 writes it, `_` with `--compatibility`.
         public var separator = "-"
 
@@ -60,7 +61,7 @@ public struct Planner: Sendable {
                 && project.disabledServices[container.service] == nil
         }
         plan.removesOrphans = options.removesOrphans
-        if !plan.orphans.isEmpty, !options.removesOrphans {
+        if !plan.orphans.isEmpty, !options.removesOrphans, options.warnsOfOrphans {
             let names = plan.orphans.map(\.name).joined(separator: " ")
             plan.warnings.append(
                 "Found orphan containers ([\(names)]) for this project. If you removed or renamed this service in your "
@@ -117,7 +118,8 @@ public struct Planner: Sendable {
             case (.project, nil): created.append(key)
             case (.project, let labels?):
                 if labels[Labels.project] != project.name {
-                    let owner = labels[Labels.project].map { "was created for project \"\($0)\"" }
+                    let owner =
+                        labels[Labels.project].map { "was created for project \"\($0)\"" }
                         ?? "was not created by Compose"
                     warnings.append(
                         "volume \"\(volume.name)\" already exists but \(owner). "

@@ -19,11 +19,16 @@ extension Project {
         result.set(key, nonEmpty: .map(entries.sortedByKey()))
     }
 
-    /// `config`.
-    public func yaml() throws(BerthError) -> String { try rendered().yaml() }
+    /// `config`: a Compose file that loads to the same project. Dollar signs are doubled for that; with
+    /// `--no-interpolate` they are still the files' own.
+    public func yaml(escapesDollars: Bool = true) throws(BerthError) -> String {
+        try (escapesDollars ? rendered().escapingDollars() : rendered()).yaml()
+    }
 
-    /// `config --format json`.
-    public func json() throws(BerthError) -> String { try rendered().json() }
+    /// `config --format json`, as `yaml`.
+    public func json(escapesDollars: Bool = true) throws(BerthError) -> String {
+        try (escapesDollars ? rendered().escapingDollars() : rendered()).json()
+    }
 
     /// `config --services`, in the order of starting.
     public func serviceNames() throws(BerthError) -> [String] { try DependencyGraph(self).order }
@@ -48,6 +53,18 @@ extension Project {
             result[name] = try ConfigHash.of(try service(name), in: self)
         }
         return result
+    }
+}
+
+extension Tree {
+    /// The tree with every dollar sign in its values written so that loading gives it back.
+    fileprivate func escapingDollars() -> Tree {
+        switch content {
+        case .null: self
+        case .scalar(let text, let plain): Tree(.scalar(text.replacing("$", with: "$$"), plain: plain), at: location)
+        case .sequence(let items): Tree(.sequence(items.map { $0.escapingDollars() }), at: location)
+        case .mapping(let entries): Tree(.mapping(entries.mapValues { $0.escapingDollars() }), at: location)
+        }
     }
 }
 

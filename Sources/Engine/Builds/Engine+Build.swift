@@ -1,6 +1,7 @@
 import Builder
 import EngineAPI
 import Errors
+import FoundationEssentials
 import ImageStore
 import Linux
 import OCI
@@ -70,11 +71,11 @@ extension Engine: BuildBackend {
     private static func withArchive<Result: Sendable>(
         of body: RequestBody, _ work: @Sendable @escaping (FileDescriptor) async throws -> Result
     ) async throws -> Result {
-        let (read, write) = try FileDescriptor.pipe()
+        let (reader, writer) = try BodyPipe.Holder.pipe()
         let feeding = Task {
-            var write: FileDescriptor? = write
+            var write = writer.take()
             for try await bytes in body {
-                guard let end = write else { return }
+                guard let end = write else { continue }
                 do {
                     try await blocking { try end.writeAll(bytes) }
                 } catch {
@@ -84,7 +85,8 @@ extension Engine: BuildBackend {
             }
         }
         defer { feeding.cancel() }
-        return try await work(read)
+        guard let archive = reader.take() else { throw CancellationError() }
+        return try await work(archive)
     }
 
     public func cancelBuild(_ id: String) async throws {
@@ -92,8 +94,28 @@ extension Engine: BuildBackend {
     }
 
     public func pruneBuildCache(_ options: BuildPruneOptions) async throws -> BuildPruneReport {
-        let pruned = try await builder.pruneCache(all: options.all)
-        return BuildPruneReport(cachesDeleted: pruned.keys, spaceReclaimed: UInt64(max(0, pruned.bytes)))
+        var request = CachePruneRequest()
+        request.all = options.all
+        if options.filters.contains("id") { request.ids = options.filters["id"] }
+        if let text = options.filters["until"].first {
+            guard let until = PruneTime.parse(text) else { throw BerthError.invalidArgument("invalid filter 'until=\(text)'") }
+            request.unusedSince = Date(timeIntervalSince1970: Double(until) / 1_000_000_000)
+        }
+        request.keepBytes = options.reservedSpace ?? options.keepStorage
+        let report = try await builder.pruneCache(request)
+        return BuildPruneReport(cachesDeleted: report.removed, spaceReclaimed: UInt64(max(0, report.reclaimed)))
+    }
+}
+
+extension Engine {
+    func buildCacheRecords() async throws -> [BuildCacheRecord] {
+        try await builder.cacheUsage().map { entry in
+            BuildCacheRecord(
+                id: entry.id, type: entry.kind.rawValue, description: entry.description, inUse: entry.isInUse,
+                shared: entry.isShared, size: entry.size, createdAt: entry.created,
+                lastUsedAt: Clock.rfc3339(Int64(entry.lastUsed.timeIntervalSince1970 * 1_000_000_000)),
+                usageCount: entry.useCount)
+        }
     }
 }
 

@@ -61,9 +61,8 @@ private final class StepRun: Sendable {
         let connection = try await ShimConnection.launch(
             launch, shim: services.configuration.shimPath, log: services.shimLog)
         defer { connection.close() }
-        let (ours, theirs) = try UnixSocket.pair()
-        try connection.send(.attach(Attach(input: false, output: true, error: true)), descriptor: theirs)
-        let reading = Task { await Self.read(ours, to: output) }
+        let stream = try attach(connection)
+        let reading = Task { await Self.read(stream, to: output) }
         var exit: Exit?
         for await event in connection.events {
             switch event {
@@ -88,6 +87,13 @@ private final class StepRun: Sendable {
         guard let exit else { throw BerthError.internal("the step's shim ended without a word") }
         if exit.outOfMemory { throw BerthError.invalidArgument("the step was killed for want of memory") }
         return exit.code
+    }
+
+    /// Our end of the step's output. The other end is the shim's alone, so that its end is ours.
+    private func attach(_ connection: ShimConnection) throws -> FileDescriptor {
+        let (ours, theirs) = try UnixSocket.pair()
+        try connection.send(.attach(Attach(input: false, output: true, error: true)), descriptor: theirs)
+        return ours
     }
 
     func cleanUp() async {

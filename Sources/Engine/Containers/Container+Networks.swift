@@ -16,6 +16,7 @@ extension Container {
             guard entry.record.driver == "bridge" else { continue }
             // The interface of the last run may still be on its way out: a new one has a new name.
             record.endpoints[index].endpointID = randomID()
+            record.endpoints[index].interface = "eth\(index)"
             record.endpoints[index] = try services.networks.join(
                 id, name: record.name, endpoint: record.endpoints[index], hostname: record.config.hostname)
         }
@@ -94,6 +95,8 @@ extension Container {
                     .permissionDenied,
                     "container cannot be connected to network: its network mode is \(record.hostConfig.networkMode)")
             }
+            var endpoint = endpoint
+            endpoint.interface = record.freeInterface
             record.endpoints.append(endpoint)
             if let run = phase.run {
                 do {
@@ -110,14 +113,22 @@ extension Container {
 
     private func connectLast(_ run: ContainerPhase.Run) async throws {
         let index = record.endpoints.count - 1
+        let gateway = record.endpoints[..<index].isEmpty ? nil : ContainerRecord.gateway(of: record.endpoints[..<index])
         let joined = try services.networks.join(
             id, name: record.name, endpoint: record.endpoints[index], hostname: record.config.hostname)
         record.endpoints[index] = joined
         do {
-            guard let (endpoint, network) = try members().last else { return }
+            guard let (member, network) = try members().last else { return }
+            var endpoint = member
             let driver = services.networks.driver
+            // Two default routes cannot be: the new one replaces the old once it is connected.
+            let takesOver = endpoint.hasDefaultRoute && gateway != nil
+            if takesOver { endpoint.hasDefaultRoute = false }
+            let connected = (endpoint, network)
             try await blocking {
-                try driver.connect(endpoint, to: network, in: try NetworkNamespace.of(process: run.pid))
+                let namespace = try NetworkNamespace.of(process: run.pid)
+                try driver.connect(connected.0, to: connected.1, in: namespace)
+                if takesOver { try driver.setDefaultRoute(through: connected.0, of: connected.1, in: namespace) }
             }
         } catch {
             services.networks.leave(id, networkID: joined.networkID)
@@ -139,9 +150,17 @@ extension Container {
                 let driver = services.networks.driver
                 try await blocking { try driver.disconnect(endpoint, .containerStays) }
             }
+            let wasGateway = record.gatewayEndpoint == networkID
             let endpoint = record.endpoints.remove(at: index)
             services.networks.leave(id, networkID: networkID)
             let networks = services.networks
+            if wasGateway, let run = phase.run, let next = try members().first(where: { $0.0.hasDefaultRoute }) {
+                try await blocking {
+                    let namespace = try NetworkNamespace.of(process: run.pid)
+                    try networks.driver.setDefaultRoute(through: next.0, of: next.1, in: namespace)
+                    try networks.driver.publish(next.0.ports, for: next.0)
+                }
+            }
             try await blocking { try networks.publishNames(ofNetwork: networkID) }
             try shim?.send(.resolve(record.nameService(services)))
             tellNetwork("disconnect", endpoint)
@@ -170,10 +189,18 @@ extension Container {
 
 extension ContainerRecord {
     /// The network that the default route and the ports belong to: highest priority, then first.
-    var gatewayEndpoint: String? {
+    var gatewayEndpoint: String? { Self.gateway(of: endpoints[...]) }
+
+    static func gateway(of endpoints: ArraySlice<EndpointRecord>) -> String? {
         endpoints.enumerated().max { a, b in
             (a.element.gatewayPriority, -a.offset) < (b.element.gatewayPriority, -b.offset)
         }?.element.networkID
+    }
+
+    /// The first `ethN` that no endpoint has.
+    var freeInterface: String {
+        let taken = Set(endpoints.map(\.interface))
+        return (0...).lazy.map { "eth\($0)" }.first { !taken.contains($0) } ?? "eth0"
     }
 
     /// Host ports with their numbers decided, as `config` and the run have them.
@@ -189,14 +216,14 @@ extension ContainerRecord {
     func members(_ networks: NetworkRegistry) throws -> [(Endpoint, BridgeNetwork)] {
         var members: [(Endpoint, BridgeNetwork)] = []
         let gateway = gatewayEndpoint
-        for (index, endpoint) in endpoints.enumerated() {
+        for endpoint in endpoints {
             guard let network = try networks.find(endpoint.networkID).record.bridgeNetwork else { continue }
             let addresses = [endpoint.address, endpoint.addressIPv6].compactMap { $0.flatMap { IPAddress($0) } }
             guard !addresses.isEmpty else { continue }
             members.append(
                 (
                     Endpoint(
-                        id: endpoint.endpointID, interface: "eth\(index)", addresses: addresses,
+                        id: endpoint.endpointID, interface: endpoint.interface, addresses: addresses,
                         hardwareAddress: endpoint.requestedMAC.flatMap { HardwareAddress($0) },
                         hasDefaultRoute: endpoint.networkID == gateway,
                         ports: endpoint.networkID == gateway ? portMappings : []), network

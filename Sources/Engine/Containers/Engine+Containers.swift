@@ -135,7 +135,7 @@ extension Engine: ContainerBackend {
             default: continue
             }
             guard try filters.allowsPruning(labels: snapshot.record.config.labels, created: snapshot.record.created) else { continue }
-            let size = try await blocking { try DirectorySize.measure(snapshot.record.workspace.upper) }
+            let size = try await blocking { TreeSize.bytes(of: snapshot.record.workspace.upper) }
             try await container(snapshot.record.id).remove(ContainerRemoveOptions())
             deleted.append(snapshot.record.id)
             reclaimed += UInt64(max(0, size))

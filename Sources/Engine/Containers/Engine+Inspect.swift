@@ -11,7 +11,7 @@ extension Engine {
         var inspect = ContainerView(snapshot, services: services).inspect
         if size {
             let record = snapshot.record
-            inspect.sizeRw = try await blocking { try DirectorySize.measure(record.workspace.upper) }
+            inspect.sizeRw = try await blocking { TreeSize.bytes(of: record.workspace.upper) }
             let image = try? await blocking { [images = services.images] in try images.image(id: record.imageID).size }
             inspect.sizeRootFs = (inspect.sizeRw ?? 0) + (image ?? 0)
         }
@@ -30,7 +30,7 @@ extension Engine {
         if options.size {
             for (index, snapshot) in snapshots.enumerated() {
                 let upper = snapshot.record.workspace.upper
-                summaries[index].sizeRw = try await blocking { try DirectorySize.measure(upper) }
+                summaries[index].sizeRw = try await blocking { TreeSize.bytes(of: upper) }
             }
         }
         return summaries

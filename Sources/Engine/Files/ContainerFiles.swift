@@ -179,17 +179,20 @@ private final class PackFilter {
 
     init(base: String, emptied: Set<String>) {
         let prefix = base == "/" ? "/" : base + "/"
-        self.emptied = Set(emptied.filter { $0.hasPrefix(prefix) && $0 != prefix }.map { RawPath(String($0.dropFirst(prefix.count))) })
+        self.emptied = Set(
+            emptied.filter { $0.hasPrefix(prefix) && $0 != prefix }.map { RawPath(String($0.dropFirst(prefix.count))) })
     }
 
     func decide(_ path: RawPath, _ isDirectory: Bool) -> TreePacker.Decision {
         if emptied.isEmpty { return .include }
+        if let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")), emptied.contains(RawPath(path.bytes[..<slash])) {
+            return .exclude
+        }
         if !isDirectory, emptied.contains(path) {
             emptiedFiles.append(path)
             return .exclude
         }
-        guard let slash = path.bytes.lastIndex(of: UInt8(ascii: "/")) else { return .include }
-        return emptied.contains(RawPath(path.bytes[..<slash])) ? .exclude : .include
+        return .include
     }
 }
 

@@ -89,7 +89,8 @@ struct LayerChanges {
             return Contents(hasChanges: true)
         }
         let before = original.status
-        let isSame = before.isDirectory && before.mode == status.mode && before.userID == status.userID
+        let isSame =
+            before.isDirectory && before.mode == status.mode && before.userID == status.userID
             && before.groupID == status.groupID && (before.modified == status.modified || inside.hasMountPoints)
         if isSame, !inside.hasChanges { return Contents(hasMountPoints: inside.hasMountPoints) }
         add(.modified, path)

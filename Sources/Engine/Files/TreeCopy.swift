@@ -77,7 +77,8 @@ struct TreeCopy {
     private func link(_ name: RawPath, in directory: FileDescriptor, to first: RawPath) throws(SystemError) {
         var parts = first.bytes.split(separator: UInt8(ascii: "/")).map { RawPath($0) }
         let last = parts.removeLast()
-        let holder = parts.isEmpty
+        let holder =
+            parts.isEmpty
             ? target : try target.openInRoot(RawPath.joined(parts), O_RDONLY | O_DIRECTORY, resolving: .noSymbolicLinks)
         try directory.makeLink(name, to: last, in: holder)
     }

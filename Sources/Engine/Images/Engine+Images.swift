@@ -1,3 +1,4 @@
+import Builder
 import EngineAPI
 import Errors
 import FoundationEssentials
@@ -173,7 +174,7 @@ extension Engine: ImageBackend {
             throw BerthError(.unimplemented, "importing from a URL is not offered: download the file and import it")
         }
         let reference = try options.repo.flatMap { $0.isEmpty ? nil : $0 }.map { try Reference.parsing($0, tag: options.tag) }
-        let changes = try ConfigChanges.apply(options.changes, to: ImageConfig.Execution())
+        let changes = try ConfigurationChange.apply(options.changes, to: ImageConfig.Execution())
         let images = services.images
         let image = try await BodyPipe.feed(body) { file in
             try images.importRootFS(from: file, reference: reference, config: changes, message: options.message)

@@ -16,6 +16,8 @@ struct LogEncoder {
     /// joined.
     private var isAtLineStart: (output: Bool, error: Bool) = (true, true)
 
+    private var record = LogRecordParser()
+
     /// What is ready for the client.
     private(set) var pending: [UInt8] = []
     /// A record later than `until` was met: no more will be wanted.
@@ -29,7 +31,8 @@ struct LogEncoder {
         timestamps = options.timestamps
         since = options.since?.timeNano
         until = options.until?.timeNano
-        details = options.details
+        details =
+            options.details
             ? Array(attributes.sorted { $0.key < $1.key }.map { "\($0)=\($1)" }.joined(separator: ",").utf8) + [0x20]
             : []
     }
@@ -37,11 +40,7 @@ struct LogEncoder {
     /// Takes a line of the file, without its newline.
     mutating func append(_ line: UnsafeBufferPointer<UInt8>) {
         if line.isEmpty { return }
-        guard let record = LogRecordParser.parse(line) else { return appendDamaged(line) }
-        append(record)
-    }
-
-    private mutating func append(_ record: LogRecord) {
+        guard record.parse(line) else { return appendDamaged(line) }
         if since != nil || until != nil, let time = LogTime.nanoseconds(record.time) {
             if let since, time < since { return }
             if let until, time > until {
@@ -49,19 +48,21 @@ struct LogEncoder {
                 return
             }
         }
-        guard record.stream == .output ? wantsOutput : wantsError else { return }
-        let startsLine = record.stream == .output ? isAtLineStart.output : isAtLineStart.error
-        let endsLine = record.text.last == UInt8(ascii: "\n")
-        if record.stream == .output { isAtLineStart.output = endsLine } else { isAtLineStart.error = endsLine }
-        var head: [UInt8] = []
-        if startsLine {
-            if timestamps { head = LogTime.padded(record.time) + [UInt8(ascii: " ")] }
-            head += details
-        }
-        emit(head, record.text, to: record.stream)
+        appendRecord()
     }
 
-    private mutating func emit(_ head: [UInt8], _ text: [UInt8], to stream: LogRecord.Stream) {
+    private mutating func appendRecord() {
+        let isOutput = record.stream == .output
+        guard isOutput ? wantsOutput : wantsError else { return }
+        let startsLine = isOutput ? isAtLineStart.output : isAtLineStart.error
+        let endsLine = record.text.last == UInt8(ascii: "\n")
+        if isOutput { isAtLineStart.output = endsLine } else { isAtLineStart.error = endsLine }
+        guard startsLine, timestamps || !details.isEmpty else { return emit([], record.text, to: record.stream) }
+        let time = timestamps ? LogTime.padded(record.time) + [UInt8(ascii: " ")] : []
+        emit(time + details, record.text, to: record.stream)
+    }
+
+    private mutating func emit(_ head: [UInt8], _ text: [UInt8], to stream: LogRecordParser.Stream) {
         if !tty {
             let length = UInt32(truncatingIfNeeded: head.count + text.count)
             pending.append(contentsOf: [stream.rawValue, 0, 0, 0])
@@ -74,17 +75,13 @@ struct LogEncoder {
     /// A crash in the middle of a write leaves half a record; what was written after it stands on the
     /// same line.
     private mutating func appendDamaged(_ line: UnsafeBufferPointer<UInt8>) {
-        let start = Array(#"{"log":""#.utf8)
-        var next: Int?
-        if line.count > start.count {
-            next = (1..<line.count - start.count).first { line[$0] == start[0] && line[$0...].starts(with: start) }
-        }
+        let next = line.indices.dropFirst().first { line.holds(#"{"log":""#, at: $0) }
         noteDamage(bytes: next ?? line.count)
         if let next { append(UnsafeBufferPointer(rebasing: line[next...])) }
     }
 
     mutating func noteDamage(bytes: Int) {
-        let stream: LogRecord.Stream = wantsError ? .error : .output
+        let stream: LogRecordParser.Stream = wantsError ? .error : .output
         guard wantsError || wantsOutput else { return }
         emit([], Array("[berth: skipped \(bytes) bytes of a damaged log record]\n".utf8), to: stream)
     }

@@ -1,62 +1,60 @@
 import FoundationEssentials
+import Glibc
 
-/// One record of a json-file log: `{"log":"text\n","stream":"stdout","time":"2026-01-02T03:04:05.6Z"}`.
-struct LogRecord: Equatable {
+/// Reads records of a json-file log, such as
+/// `{"log":"text\n","stream":"stdout","time":"2026-01-02T03:04:05.6Z"}`.
+///
+/// Logs are read far more often than they are odd: the exact form that shims write is taken apart by
+/// hand, into buffers that are used again for the next record; anything else goes to the JSON decoder.
+struct LogRecordParser {
     enum Stream: UInt8 {
         case output = 1
         case error = 2
     }
 
-    var stream: Stream
+    // The record that was read last.
+    private(set) var stream = Stream.output
     /// RFC 3339, as it stands in the file.
-    var time: [UInt8]
+    private(set) var time: [UInt8] = []
     /// The bytes that the program wrote; a part of a line when they do not end with a newline.
-    var text: [UInt8]
-}
+    private(set) var text: [UInt8] = []
 
-/// Reads records. Logs are read far more often than they are odd: the exact form that shims write is
-/// taken apart by hand, anything else by the JSON decoder.
-enum LogRecordParser {
-    /// Nil when the line is no record.
-    static func parse(_ line: UnsafeBufferPointer<UInt8>) -> LogRecord? {
-        parseUsual(line) ?? parseAny(line)
-    }
+    /// False when the line is no record.
+    mutating func parse(_ line: UnsafeBufferPointer<UInt8>) -> Bool { parseUsual(line) || parseAny(line) }
 
     // MARK: The usual form
 
-    private static let start = Array(#"{"log":""#.utf8)
-    private static let output = Array(#"","stream":"stdout","time":""#.utf8)
-    private static let error = Array(#"","stream":"stderr","time":""#.utf8)
-    private static let end = Array("\"}".utf8)
-
-    private static func parseUsual(_ line: UnsafeBufferPointer<UInt8>) -> LogRecord? {
-        guard line.count > start.count + output.count + end.count, line.starts(with: start) else { return nil }
-        var text: [UInt8] = []
-        text.reserveCapacity(line.count)
-        guard let quote = unescape(line, from: start.count, into: &text) else { return nil }
-        let rest = line[quote...]
-        let stream: LogRecord.Stream
-        if rest.starts(with: output) {
+    private mutating func parseUsual(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
+        let start: StaticString = #"{"log":""#
+        guard line.holds(start, at: 0), let quote = unescape(line, from: start.utf8CodeUnitCount) else { return false }
+        let output: StaticString = #"","stream":"stdout","time":""#
+        let error: StaticString = #"","stream":"stderr","time":""#
+        if line.holds(output, at: quote) {
             stream = .output
-        } else if rest.starts(with: error) {
+        } else if line.holds(error, at: quote) {
             stream = .error
         } else {
-            return nil
+            return false
         }
-        let time = rest.dropFirst(output.count)
-        guard let close = time.firstIndex(of: UInt8(ascii: "\"")), line[close...].elementsEqual(end) else { return nil }
-        return LogRecord(stream: stream, time: Array(time[..<close]), text: text)
+        let begin = quote + output.utf8CodeUnitCount
+        guard let close = line[begin...].firstIndex(of: UInt8(ascii: "\"")), close + 2 == line.count,
+            line[close + 1] == UInt8(ascii: "}")
+        else { return false }
+        time.removeAll(keepingCapacity: true)
+        time.append(contentsOf: UnsafeBufferPointer(rebasing: line[begin..<close]))
+        return true
     }
 
-    /// Appends the string that begins at `index` and returns the place of its closing quote; nil for
+    /// Reads the string that begins at `index` and returns the place of its closing quote; nil for
     /// what is not a JSON string.
-    private static func unescape(
-        _ line: UnsafeBufferPointer<UInt8>, from index: Int, into text: inout [UInt8]
-    ) -> Int? {
+    private mutating func unescape(_ line: UnsafeBufferPointer<UInt8>, from index: Int) -> Int? {
+        text.removeAll(keepingCapacity: true)
         var index = index
         while index < line.count {
             let plain = index
-            while index < line.count, line[index] != UInt8(ascii: "\""), line[index] != UInt8(ascii: "\\") { index += 1 }
+            while index < line.count, line[index] != UInt8(ascii: "\""), line[index] != UInt8(ascii: "\\") {
+                index += 1
+            }
             if plain < index { text.append(contentsOf: UnsafeBufferPointer(rebasing: line[plain..<index])) }
             guard index < line.count else { return nil }
             if line[index] == UInt8(ascii: "\"") { return index }
@@ -71,7 +69,7 @@ enum LogRecordParser {
             case UInt8(ascii: "f"): text.append(0x0c)
             case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(letter)
             case UInt8(ascii: "u"):
-                guard let scalar = unicode(line, &index) else { return nil }
+                guard let scalar = Self.unicode(line, &index) else { return nil }
                 text.append(contentsOf: String(Character(scalar)).utf8)
             default: return nil
             }
@@ -110,11 +108,20 @@ enum LogRecordParser {
         var time: String
     }
 
-    private static func parseAny(_ line: UnsafeBufferPointer<UInt8>) -> LogRecord? {
-        guard let wire = try? JSONDecoder().decode(Wire.self, from: Data(line)) else { return nil }
-        return LogRecord(
-            stream: wire.stream == "stderr" ? .error : .output, time: Array(wire.time.utf8),
-            text: Array((wire.log ?? "").utf8))
+    private mutating func parseAny(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard let wire = try? JSONDecoder().decode(Wire.self, from: Data(line)) else { return false }
+        stream = wire.stream == "stderr" ? .error : .output
+        time = Array(wire.time.utf8)
+        text = Array((wire.log ?? "").utf8)
+        return true
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    /// Whether these ASCII bytes stand at a place.
+    func holds(_ bytes: StaticString, at index: Int) -> Bool {
+        guard index + bytes.utf8CodeUnitCount <= count, let base = baseAddress else { return false }
+        return memcmp(base + index, bytes.utf8Start, bytes.utf8CodeUnitCount) == 0
     }
 }
 
@@ -149,7 +156,9 @@ enum LogTime {
         var offset: Int64 = 0
         guard index < bytes.count else { return nil }
         if bytes[index] != UInt8(ascii: "Z") {
-            guard let hours = number(index + 1..<index + 3), let minutes = number(index + 4..<index + 6) else { return nil }
+            guard let hours = number(index + 1..<index + 3), let minutes = number(index + 4..<index + 6) else {
+                return nil
+            }
             offset = (hours * 60 + minutes) * 60 * (bytes[index] == UInt8(ascii: "-") ? -1 : 1)
         }
         let seconds = days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset

@@ -54,7 +54,13 @@ extension Engine: NetworkBackend {
         try services.networks.add(record)
         let driver = services.networks.driver
         do {
-            if let network = record.bridgeNetwork { try await blocking { try driver.create(network) } }
+            if let network = record.bridgeNetwork {
+                try await blocking {
+                    // Forwarding of IPv6 is a setting of the whole host: only for those who want it.
+                    if network.gateways.contains(where: { $0.address.family == .v6 }) { try driver.start(ipv6: true) }
+                    try driver.create(network)
+                }
+            }
             try services.networks.publishNames(ofNetwork: record.id)
             try await services.records.save(record, id: record.id, name: record.name, in: .network)
         } catch {

@@ -205,16 +205,24 @@ final class NetworkRegistry: Sendable {
 
     /// Writes the names of a network for its members' name servers.
     func publishNames(ofNetwork id: String) throws(BerthError) {
-        guard let entry = entries.withLock({ $0[id] }), entry.resolvesNames else { return }
+        guard resolvesNames(id) else { return }
+        // The table is made when its turn to be written has come: the newest is the last.
+        try names.update(ofNetwork: id) { self.nameTable(of: id) }
+    }
+
+    private func resolvesNames(_ id: String) -> Bool { entries.withLock { $0[id]?.resolvesNames } ?? false }
+
+    private func nameTable(of id: String) -> NameTable {
+        guard let entry = entries.withLock({ $0[id] }) else { return NameTable() }
         var table = NameTable(network: entry.record.name)
         for member in entry.members.values.sorted(by: { $0.containerID < $1.containerID }) {
             for text in [member.endpoint.address, member.endpoint.addressIPv6] {
                 guard let text, let address = IPAddress(text) else { continue }
                 // A name that no DNS message can carry is known to nobody; the others still are.
-                for name in member.names { try? table.add(address, names: [name]) }
+                try? table.add(address, names: member.names)
             }
         }
-        try names.write(table, ofNetwork: id)
+        return table
     }
 }
 

@@ -59,6 +59,8 @@ struct EndpointRecord: Codable, Sendable {
     var networkID: String
     var networkName: String
     var endpointID: String
+    /// Inside the container; kept, so that it does not change when another endpoint leaves.
+    var interface = "eth0"
     var aliases: [String]
     var links: [String] = []
     var requestedIPv4: String?

@@ -58,7 +58,8 @@ struct DevicePlan {
         let found: [RuntimeSpec.Device]
         do throws(SystemError) {
             let status = try Files.status(source)
-            found = status.isDirectory
+            found =
+                status.isDirectory
                 ? HostDevices.below(source, shownAs: target)
                 : HostDevices.node(status, at: target).map { [$0] } ?? []
         } catch {
@@ -111,7 +112,9 @@ enum HostDevices {
         for name in ((try? directory.entries()) ?? []).sorted() where !skipped.contains(name) {
             guard let status = try? directory.status(of: name) else { continue }
             if status.isDirectory {
-                if let open = try? directory.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) { found += walk(open, "\(path)/\(name)") }
+                if let open = try? directory.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) {
+                    found += walk(open, "\(path)/\(name)")
+                }
             } else if let device = node(status, at: "\(path)/\(name)") {
                 found.append(device)
             }

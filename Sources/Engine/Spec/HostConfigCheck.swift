@@ -91,7 +91,8 @@ enum HostConfigCheck {
             }
             guard last <= most else {
                 throw .invalidArgument(
-                    "Requested \(name == "cpuset cpus" ? "CPUs" : "memory nodes") are not available - requested \(text), available: 0-\(most)")
+                    "Requested \(name == "cpuset cpus" ? "CPUs" : "memory nodes") are not available - requested \(text), available: 0-\(most)"
+                )
             }
         }
     }

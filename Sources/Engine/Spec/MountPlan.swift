@@ -66,7 +66,8 @@ struct MountPlan {
 
     private func etcFiles() -> [RuntimeSpec.Mount] {
         let files = [
-            (input.resolvFile, "/etc/resolv.conf"), (input.hostnameFile, "/etc/hostname"), (input.hostsFile, "/etc/hosts"),
+            (input.resolvFile, "/etc/resolv.conf"), (input.hostnameFile, "/etc/hostname"),
+            (input.hostsFile, "/etc/hosts"),
         ]
         return files.compactMap { source, destination in
             source.map { Self.bind($0, at: destination, ["rbind", "rprivate"]) }
@@ -183,11 +184,14 @@ enum TmpfsMountOptions {
         for option in (["noexec", "nosuid", "nodev"] + options).reversed() where option != "defaults" {
             let key: Substring
             if flags.contains(option) {
-                key = option.hasPrefix("no") ? option.dropFirst(2) : option == "ro" || option == "rw" ? "rw" : option[...]
+                key =
+                    option.hasPrefix("no") ? option.dropFirst(2) : option == "ro" || option == "rw" ? "rw" : option[...]
             } else {
                 key = option.prefix { $0 != "=" }
                 guard keys.contains(String(key)), key.endIndex != option.endIndex else {
-                    throw .invalidArgument("invalid tmpfs option [\(option.split(separator: "=", maxSplits: 1).map { "\"\($0)\"" }.joined(separator: " "))]")
+                    throw .invalidArgument(
+                        "invalid tmpfs option [\(option.split(separator: "=", maxSplits: 1).map { "\"\($0)\"" }.joined(separator: " "))]"
+                    )
                 }
             }
             if seen.insert(key).inserted { merged.append(option) }

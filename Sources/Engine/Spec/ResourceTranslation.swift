@@ -36,7 +36,8 @@ struct ResourceTranslation {
             if host.oomKillDisable == true { memory.disableOOMKiller = true }
             if host.kernelMemoryTCP != 0 { memory.kernelTCP = host.kernelMemoryTCP }
         }
-        let isEmpty = memory.limit == nil && memory.reservation == nil && memory.swap == nil
+        let isEmpty =
+            memory.limit == nil && memory.reservation == nil && memory.swap == nil
             && memory.swappiness == nil && memory.disableOOMKiller == nil && memory.kernelTCP == nil
         return isEmpty ? nil : memory
     }
@@ -56,7 +57,8 @@ struct ResourceTranslation {
         if host.cpuRealtimeRuntime > 0 { cpu.realtimeRuntime = host.cpuRealtimeRuntime }
         if !host.cpusetCpus.isEmpty { cpu.cpus = host.cpusetCpus }
         if !host.cpusetMems.isEmpty { cpu.mems = host.cpusetMems }
-        let isEmpty = cpu.shares == nil && cpu.period == nil && cpu.quota == nil && cpu.realtimePeriod == nil
+        let isEmpty =
+            cpu.shares == nil && cpu.period == nil && cpu.quota == nil && cpu.realtimePeriod == nil
             && cpu.realtimeRuntime == nil && cpu.cpus == nil && cpu.mems == nil
         return isEmpty ? nil : cpu
     }

@@ -63,7 +63,8 @@ struct SeccompProfile: Codable, Sendable {
         }
         guard (architectures ?? []).isEmpty || (archMap ?? []).isEmpty else {
             throw .invalidArgument(
-                "'architectures' and 'archMap' were specified in the seccomp profile, use either 'architectures' or 'archMap'")
+                "'architectures' and 'archMap' were specified in the seccomp profile, use either 'architectures' or 'archMap'"
+            )
         }
         guard (listenerPath ?? "").isEmpty else {
             throw .invalidArgument("the seccomp profile names a listener, which this engine does not offer")

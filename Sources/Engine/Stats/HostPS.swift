@@ -10,7 +10,9 @@ struct HostPS {
     init(_ arguments: [String]) throws(BerthError) {
         for argument in arguments {
             // `-o pid=…` renames the column that tells which lines are the container's.
-            if let custom = argument.split(separator: ",").first(where: { $0.hasPrefix("pid=") || $0.hasSuffix("opid=") }) {
+            if let custom = argument.split(separator: ",").first(where: {
+                $0.hasPrefix("pid=") || $0.hasSuffix("opid=")
+            }) {
                 throw .invalidArgument("specifying \"\(custom)\" is not allowed")
             }
         }
@@ -41,18 +43,17 @@ struct HostPS {
                 "the host has no ps program, which top needs for these arguments; without arguments it does not")
         }
         do throws(SystemError) {
-            let output = try FileDescriptor.pipe()
-            let pid = try spawn(program, output.write)
+            let (pid, output) = try spawn(program)
             let text: [UInt8]
             do throws(SystemError) {
-                text = try output.read.readToEnd()
+                text = try output.readToEnd()
             } catch {
                 kill(pid, SIGKILL)
-                _ = try? Linux.Process.wait(pid)
                 throw error
             }
-            let status = try Linux.Process.wait(pid)
-            guard case .exited(0) = status else { throw SystemError("ps", errno: EINVAL) }
+            // The daemon lets the kernel reap its children, so there is no exit code to be had: ps that
+            // refuses its arguments prints nothing to its standard output.
+            if text.isEmpty { throw SystemError("ps", errno: EINVAL) }
             return String(decoding: text, as: UTF8.self)
         } catch {
             if error.call == "ps" {
@@ -62,14 +63,16 @@ struct HostPS {
         }
     }
 
-    /// The writing end belongs to this call: it closes here, so that the reader meets an end.
-    private func spawn(_ program: String, _ output: consuming FileDescriptor) throws(SystemError) -> pid_t {
+    /// The writing end closes when this returns, so that the reader meets an end.
+    private func spawn(_ program: String) throws(SystemError) -> (pid_t, output: FileDescriptor) {
         let nothing = try FileDescriptor.open("/dev/null", O_RDWR)
-        return try Linux.Process.spawn(
+        let pipe = try FileDescriptor.pipe()
+        let pid = try Linux.Process.spawn(
             program, ["ps"] + arguments, environment: ["PATH=/usr/bin:/bin", "LC_ALL=C", "COLUMNS=4096"],
             inheriting: [
-                Linux.Process.Inheritance(nothing, as: 0), Linux.Process.Inheritance(output, as: 1),
+                Linux.Process.Inheritance(nothing, as: 0), Linux.Process.Inheritance(pipe.write, as: 1),
                 Linux.Process.Inheritance(nothing, as: 2),
             ])
+        return (pid, pipe.read)
     }
 }

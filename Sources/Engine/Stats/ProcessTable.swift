@@ -122,7 +122,9 @@ enum HostUsers {
     static func name(of userID: UInt32) -> String {
         for line in ((try? Files.readText("/etc/passwd")) ?? "").split(separator: "\n") {
             let fields = line.split(separator: ":", omittingEmptySubsequences: false)
-            if fields.count > 2, UInt32(fields[2]) == userID { return fields[0].count <= 8 ? String(fields[0]) : "\(userID)" }
+            if fields.count > 2, UInt32(fields[2]) == userID {
+                return fields[0].count <= 8 ? String(fields[0]) : "\(userID)"
+            }
         }
         return "\(userID)"
     }

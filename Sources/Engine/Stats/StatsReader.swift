@@ -133,7 +133,8 @@ struct StatsReader: Sendable {
             return []
         }
         stats.ioServiceBytesRecursive = entries(
-            "blkio.throttle.io_service_bytes_recursive", "blkio.throttle.io_service_bytes", "blkio.bfq.io_service_bytes_recursive")
+            "blkio.throttle.io_service_bytes_recursive", "blkio.throttle.io_service_bytes",
+            "blkio.bfq.io_service_bytes_recursive")
         stats.ioServicedRecursive = entries(
             "blkio.throttle.io_serviced_recursive", "blkio.throttle.io_serviced", "blkio.bfq.io_serviced_recursive")
         stats.ioQueueRecursive = entries("blkio.io_queued_recursive")
@@ -163,14 +164,14 @@ enum BlockTable {
     }
 
     /// `8:0 rbytes=4096 wbytes=0 …`.
-    static func version2(_ text: String) -> [(device: Device, fields: [Substring: UInt64])] {
+    static func version2(_ text: String) -> [(device: Device, fields: [String: UInt64])] {
         text.split(separator: "\n").compactMap { line in
             let words = line.split(separator: " ")
             guard let first = words.first, let device = device(first) else { return nil }
-            var fields: [Substring: UInt64] = [:]
+            var fields: [String: UInt64] = [:]
             for word in words.dropFirst() {
                 let parts = word.split(separator: "=")
-                if parts.count == 2, let value = UInt64(parts[1]) { fields[parts[0]] = value }
+                if parts.count == 2, let value = UInt64(parts[1]) { fields[String(parts[0])] = value }
             }
             return fields.isEmpty ? nil : (device, fields)
         }

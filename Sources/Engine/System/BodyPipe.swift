@@ -10,15 +10,14 @@ enum BodyPipe {
     static func feed<Result: Sendable>(
         _ body: RequestBody, _ work: @escaping @Sendable (FileDescriptor) throws -> Result
     ) async throws -> Result {
-        let (read, write) = try FileDescriptor.pipe()
-        let reader = Holder(read)
+        let (reader, writer) = try Holder.pipe()
         async let result = blocking {
             // Held by the work alone: once it has ended, writing fails instead of waiting for ever.
             guard let file = reader.take() else { throw CancellationError() }
             return try work(file)
         }
         do {
-            try await pump(body, into: Holder(write))
+            try await pump(body, into: writer)
         } catch let error as SystemError where error.errno == 32 /* EPIPE: the work has seen enough */ {
             _ = error
         }
@@ -34,13 +33,11 @@ enum BodyPipe {
     static func drain(
         to sink: any ByteSink, _ work: @escaping @Sendable (FileDescriptor) throws -> Void
     ) async throws {
-        let (read, write) = try FileDescriptor.pipe()
-        let writer = Holder(write)
+        let (reader, writer) = try Holder.pipe()
         async let done: Void = blocking {
             guard let file = writer.take() else { throw CancellationError() }
             try work(file)
         }
-        let reader = Holder(read)
         try await forward(reader, to: sink)
         do {
             try await done
@@ -58,11 +55,17 @@ enum BodyPipe {
         }
     }
 
-    /// Hands its descriptor to one taker, who is then its only owner.
-    private final class Holder: Sendable {
+    /// Hands its descriptor to one taker, who is then its only owner: an end of a pipe that somebody
+    /// else still holds never tells the other end that it is over.
+    final class Holder: Sendable {
         private let value: Mutex<FileDescriptor?>
 
-        init(_ descriptor: FileDescriptor) { value = Mutex(descriptor) }
+        private init(_ descriptor: FileDescriptor) { value = Mutex(descriptor) }
+
+        static func pipe() throws -> (reader: Holder, writer: Holder) {
+            let (read, write) = try FileDescriptor.pipe()
+            return (Holder(read), Holder(write))
+        }
 
         func take() -> FileDescriptor? {
             value.withLock { value in

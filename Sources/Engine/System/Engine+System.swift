@@ -102,7 +102,7 @@ extension Engine: SystemBackend {
             for var volume in try await listVolumes(Filters()).volumes {
                 let path = volume.mountpoint
                 volume.usageData = VolumeUsage(
-                    size: try await blocking { try DirectorySize.measure(path) },
+                    size: try await blocking { TreeSize.bytes(of: path) },
                     refCount: Int64(users(of: volume.name).count))
                 usage.volumes.append(volume)
             }

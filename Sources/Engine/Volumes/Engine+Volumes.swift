@@ -63,7 +63,7 @@ extension Engine: VolumeBackend {
         for record in services.volumes.all() where (all || record.isAnonymous) && users(of: record.name).isEmpty {
             guard try filters.allowsPruning(labels: record.labels, created: record.created) else { continue }
             let path = services.volumes.path(of: record.name)
-            reclaimed += UInt64(max(0, try await blocking { try DirectorySize.measure(path) }))
+            reclaimed += UInt64(max(0, try await blocking { TreeSize.bytes(of: path) }))
             try await remove(record)
             deleted.append(record.name)
         }

@@ -34,6 +34,8 @@ final class ContentPins: Sendable {
         }
     }
 
+    func isPinned(_ digest: Digest) -> Bool { state.update { $0.pins[digest] != nil } }
+
     func keep(_ digests: some Collection<Digest>, for time: Duration) {
         let end = ContinuousClock.now + time
         state.update { state in for digest in digests { state.fresh[digest] = end } }

@@ -28,7 +28,7 @@ extension ImageStore {
         let uses = try currentUses()
         let onDisk = try content.blobs()
         let (layers, blobs) = try database.write { database in
-            try dropHidden(except: uses.images, database)
+            if hasUseProviders { try dropHidden(except: uses.images, database) }
             return try releaseUnneeded(uses, onDisk.map(\.digest), database)
         }
         defer { pins.endRemoving(Set(layers.map(\.key)).union(blobs)) }
@@ -46,7 +46,8 @@ extension ImageStore {
         return collected
     }
 
-    /// Images that were removed while they were in use and are not any more.
+    /// Images that were removed while they were in use and are not any more. Not to be asked before
+    /// anybody registered uses: then all of them may be in use.
     private func dropHidden(except used: Set<Digest>, _ database: Database) throws {
         for id in try String.fetchAll(database, sql: "SELECT id FROM image_images WHERE hidden") {
             guard !used.contains(try Digest(id)) else { continue }

@@ -93,7 +93,7 @@ extension ImageStore {
             }
             guard removingImage else { return }
             let sql =
-                isUsed
+                isUsed || pins.isPinned(image.id)
                 ? "UPDATE image_images SET hidden = 1 WHERE id = ?" : "DELETE FROM image_images WHERE id = ?"
             try database.execute(sql: sql, arguments: [image.id.description])
         }

@@ -22,7 +22,7 @@ struct LayerDirectories: Sendable {
     init(root: String, known: [String], logger: Logger) throws {
         path = root + "/layers"
         workPath = root + "/work"
-        emptyPath = path + "/empty"
+        emptyPath = path + "/.empty"
         try Files.makeDirectories(path, mode: 0o711)
         try Files.makeDirectories(emptyPath)
         let names = try FileDescriptor.openDirectory(path).entries()
@@ -30,17 +30,17 @@ struct LayerDirectories: Sendable {
 
         let known = Set(known)
         for name in names where name.hasPrefix(Self.newPrefix) || name.hasPrefix(Self.oldPrefix) {
-            try Files.removeTree("\(path)/\(name)")
+            try Files.removeRawTree("\(path)/\(name)")
         }
-        let unknown = names.filter { !$0.hasPrefix(".") && $0 != "empty" && !known.contains($0) }
+        let unknown = names.filter { !$0.hasPrefix(".") && !known.contains($0) }
         if known.isEmpty, !unknown.isEmpty {
             // The database was lost rather than the layers: containers may still run on them.
             logger.warning("\(unknown.count) unpacked layers in \(path) are not in the database; they are left alone")
         } else {
-            for name in unknown { try Files.removeTree("\(path)/\(name)") }
+            for name in unknown { try Files.removeRawTree("\(path)/\(name)") }
         }
         // Workspaces belong to a running process.
-        try Files.removeTree(workPath)
+        try Files.removeRawTree(workPath)
         try Files.makeDirectory(workPath, mode: 0o700)
     }
 
@@ -61,7 +61,6 @@ struct LayerDirectories: Sendable {
                 return number
             }
             let name = String(number, radix: 36)
-            // "empty" is a number in base 36 too.
             if Files.exists("\(path)/\(name)") { continue }
             try Files.rename(temporary, to: "\(path)/\(name)")
             return name
@@ -77,6 +76,6 @@ struct LayerDirectories: Sendable {
             if error.errno == ENOENT { return }
             throw error
         }
-        try Files.removeTree(old)
+        try Files.removeRawTree(old)
     }
 }

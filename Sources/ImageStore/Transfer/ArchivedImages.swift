@@ -71,7 +71,7 @@ struct ArchiveInterpreter {
         guard manifest.config.mediaType == MediaType.config || manifest.config.mediaType == MediaType.dockerConfig
         else { return }
         guard let config = try blob(manifest.config.digest) else {
-            throw BerthError.invalidArgument("the archive lacks the blob \(manifest.config.digest)")
+            throw reception.missing("the blob \(manifest.config.digest)")
         }
         let names = names(of: top)
         let id = Digest(of: config)
@@ -124,7 +124,7 @@ struct ArchiveInterpreter {
 
     private func add(_ item: DockerArchiveItem, to images: inout [ArchivedImage]) throws {
         guard let configFile = reception.file(item.config) else {
-            throw BerthError.invalidArgument("the archive lacks \(item.config)")
+            throw reception.missing(item.config)
         }
         let config = try reception.contents(configFile)
         let names = (item.repoTags ?? []).compactMap { try? Reference($0) }
@@ -136,7 +136,7 @@ struct ArchiveInterpreter {
         }
         let layers = try item.layers.map { path in
             guard let file = reception.file(path) else {
-                throw BerthError.invalidArgument("the archive lacks the layer \(path)")
+                throw reception.missing("the layer \(path)")
             }
             return Descriptor(
                 mediaType: try store.layerMediaType(file.ingest?.file ?? store.content.open(file.digest)),

@@ -43,7 +43,7 @@ extension ImageStore {
             let file = reception.file(descriptor.digest)
             if let ingest = file?.ingest { try content.keep(ingest, as: descriptor.digest) }
             guard content.has(descriptor.digest) else {
-                throw BerthError.invalidArgument("the archive lacks the blob \(descriptor.digest)")
+                throw reception.missing("the blob \(descriptor.digest)")
             }
             return file?.unpacking
         }
@@ -72,8 +72,7 @@ extension ImageStore {
             } else if let layer = prepared[diffID] {
                 implicit = layer.implicitDirectories
             } else {
-                _ = try job?.wait()
-                let layer = try job?.take() ?? layers.unpack(FileSource(try content.open(descriptor.digest)))
+                let layer = try unpacked(descriptor, job)
                 prepared[diffID] = layer
                 guard layer.diffID == diffID else {
                     throw BerthError.invalidArgument(
@@ -88,6 +87,16 @@ extension ImageStore {
         }
         return try assembly.add(config: config, manifest: manifest, blobs: blobs) {
             prepared.removeValue(forKey: $0)
+        }
+    }
+
+    private func unpacked(_ descriptor: Descriptor, _ job: UnpackJob?) throws -> UnpackedLayer {
+        do {
+            _ = try job?.wait()
+            return try job?.take() ?? layers.unpack(FileSource(try content.open(descriptor.digest)))
+        } catch var error as BerthError {
+            error.message = "the layer \(descriptor.digest): \(error.message)"
+            throw error
         }
     }
 

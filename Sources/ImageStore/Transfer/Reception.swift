@@ -1,6 +1,7 @@
 import Archive
 import struct Crypto.SHA256
 import Errors
+import Glibc
 import Linux
 import OCI
 
@@ -59,7 +60,10 @@ final class UnpackJob: Sendable {
 final class Reception {
     private let store: ImageStore
     private let scope: PinScope
-    private let slots = Monitor(2)
+    /// How many more layers may be unpacked at a time.
+    private let slots = Monitor(max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    /// Where the archive ends, in bytes of its file.
+    private var end: Int64 = 0
     private var files: [String: ReceivedFile] = [:]
     private var links: [String: String] = [:]
     private var byDigest: [Digest: ReceivedFile] = [:]
@@ -89,6 +93,11 @@ final class Reception {
 
     func file(_ digest: Digest) -> ReceivedFile? { byDigest[digest] }
 
+    /// The archive names something that it does not hold.
+    func missing(_ what: String) -> BerthError {
+        .invalidArgument("the archive lacks \(what): it is incomplete or truncated, it ends at byte \(end)")
+    }
+
     /// A small file's bytes.
     func contents(_ file: ReceivedFile) throws -> [UInt8] {
         guard file.size <= 32 << 20 else {
@@ -111,6 +120,9 @@ final class Reception {
             default: continue
             }
         }
+        // Whoever writes to us through a pipe is not cut off at the padding.
+        try reader.drain()
+        end = reader.position
     }
 
     private func receive(

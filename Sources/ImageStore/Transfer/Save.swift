@@ -44,7 +44,7 @@ extension ImageStore {
             var saved: [SavedImage] = []
             func add(_ record: ImageRecord, _ names: [SavedImage.Name]) throws {
                 if let known = saved.firstIndex(where: { $0.record.id == record.id }) {
-                    saved[known].names += names
+                    saved[known].names += names.filter { !saved[known].names.contains($0) }
                 } else {
                     saved.append(
                         SavedImage(
@@ -84,7 +84,7 @@ extension ImageStore {
 
 /// An image on its way into an archive.
 private struct SavedImage {
-    enum Name {
+    enum Name: Hashable {
         case asked(Reference)
         /// The image was asked for by its ID.
         case known(Reference)

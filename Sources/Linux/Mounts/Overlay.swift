@@ -56,6 +56,9 @@ extension Mount {
         try overlay.set("source", "overlay")
         try overlay.set("index", "off")
         try overlay.set("xino", "off")
+        // Where a kernel turns these on, the upper directory would hold references instead of files.
+        try overlay.set("redirect_dir", "off")
+        try overlay.set("metacopy", "off")
         return try overlay.mount(attributes)
     }
 

@@ -12,8 +12,9 @@ struct BuildRoutes: Sendable {
     }
 
     private func build(_ request: Request) async throws -> Response {
-        let options = try BuildOptions(request.query)
-        return .progress { [backend] progress in
+        var options = try BuildOptions(request.query)
+        options.reportsSteps = request.headers.contains(name: "X-Berth-Progress")
+        return .progress { [backend, options] progress in
             try await backend.buildImage(
                 options, auth: request.registryConfig, context: request.body, progress: progress)
         }

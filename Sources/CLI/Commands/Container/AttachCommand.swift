@@ -4,12 +4,12 @@ import Errors
 /// `berth attach`.
 struct AttachCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] CONTAINER", "Attach local standard input, output, and error streams to a running container",
+        "[OPTIONS] CONTAINER", "Attach this terminal to a running container",
         .exactly(1))
     static let flags: [Flag<AttachCommand>] = [
-        .string(\.detachKeys, "detach-keys", nil, "Override the key sequence for detaching a container"),
-        .bool(\.noStdin, "no-stdin", nil, "Do not attach STDIN"),
-        .bool(\.signalProxy, "sig-proxy", nil, "Proxy all received signals to the process", fallback: "true"),
+        .string(\.detachKeys, "detach-keys", nil, "Keys that leave the container without stopping it"),
+        .bool(\.noStdin, "no-stdin", nil, "Leave the container's input alone"),
+        .bool(\.signalProxy, "sig-proxy", nil, "Hand signals on to the container", fallback: "true"),
     ]
 
     var detachKeys: String?
@@ -39,7 +39,8 @@ struct AttachCommand: Command {
         let keys = try detachKeys.map { try DetachKeys(parsing: $0) } ?? .standard
         let wait = try await client.wait(container.id)
         let stream = try await client.attach(
-            container.id, streams: AttachedStreams(input: takesInput, output: true, error: true), detachKeys: detachKeys)
+            container.id, streams: AttachedStreams(input: takesInput, output: true, error: true), detachKeys: detachKeys
+        )
         let attachment = ContainerAttachment(
             client: client, id: container.id, isTerminal: isTerminal,
             forwardsSignals: (signalProxy ?? true) && !isTerminal)
@@ -61,11 +62,11 @@ struct AttachCommand: Command {
 /// `berth start`.
 struct StartCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] CONTAINER [CONTAINER...]", "Start one or more stopped containers", .atLeast(1))
+        "[OPTIONS] CONTAINER [CONTAINER...]", "Start containers that are stopped", .atLeast(1))
     static let flags: [Flag<StartCommand>] = [
-        .bool(\.attach, "attach", "a", "Attach STDOUT/STDERR and forward signals"),
-        .bool(\.interactive, "interactive", "i", "Attach container's STDIN"),
-        .string(\.detachKeys, "detach-keys", nil, "Override the key sequence for detaching a container"),
+        .bool(\.attach, "attach", "a", "Attach to the output and hand signals on"),
+        .bool(\.interactive, "interactive", "i", "Attach to the input as well"),
+        .string(\.detachKeys, "detach-keys", nil, "Keys that leave the container without stopping it"),
     ]
 
     var attach = false

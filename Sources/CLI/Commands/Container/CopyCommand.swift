@@ -9,11 +9,11 @@ import Linux
 struct CopyCommand: Command {
     static let syntax = CommandSyntax(
         "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n        berth cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
-        "Copy files/folders between a container and the local filesystem", .exactly(2))
+        "Copy files between a container and this host", .exactly(2))
     static let flags: [Flag<CopyCommand>] = [
-        .bool(\.archive, "archive", "a", "Archive mode (copy all uid/gid information)"),
-        .bool(\.followLink, "follow-link", "L", "Always follow symbol link in SRC_PATH"),
-        .bool(\.quiet, "quiet", "q", "Suppress progress output during copy"),
+        .bool(\.archive, "archive", "a", "Keep the owners of files"),
+        .bool(\.followLink, "follow-link", "L", "Follow a symbolic link given as the source"),
+        .bool(\.quiet, "quiet", "q", "Say nothing about what was copied"),
     ]
 
     var archive = false
@@ -111,10 +111,12 @@ private struct ContainerToHost: Sendable {
     ) async throws -> Int64 {
         var root = target
         switch (try? Files.status(target))?.kind {
-        case .directory?: if !CopyPath.meansContents(path), source != "/" { root += "/" + Files.lastComponent(of: source) }
+        case .directory?:
+            if !CopyPath.meansContents(path), source != "/" { root += "/" + Files.lastComponent(of: source) }
         case nil:
             guard Files.exists(Files.parent(of: target)) else {
-                throw BerthError.notFound("invalid output path: directory \"\(Files.parent(of: target))\" does not exist")
+                throw BerthError.notFound(
+                    "invalid output path: directory \"\(Files.parent(of: target))\" does not exist")
             }
         default: throw BerthError.invalidArgument("cannot copy a directory to a file: \(target)")
         }

@@ -6,18 +6,19 @@ import Linux
 /// `berth exec`.
 struct ExecCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] CONTAINER COMMAND [ARG...]", "Execute a command in a running container", .atLeast(2),
+        "[OPTIONS] CONTAINER COMMAND [ARG...]", "Run a command in a running container", .atLeast(2),
         interspersed: false)
     static let flags: [Flag<ExecCommand>] = [
-        .bool(\.options.detached, "detach", "d", "Detached mode: run command in the background"),
-        .string(\.options.detachKeys, "detach-keys", nil, "Override the key sequence for detaching a container"),
-        .list(\.options.environment, "env", "e", "Set environment variables"),
-        .list(\.options.environmentFiles, "env-file", nil, "Read in a file of environment variables"),
-        .bool(\.options.interactive, "interactive", "i", "Keep STDIN open even if not attached"),
-        .bool(\.options.privileged, "privileged", nil, "Give extended privileges to the command"),
-        .bool(\.options.tty, "tty", "t", "Allocate a pseudo-TTY"),
-        .string(\.options.user, "user", "u", "Username or UID (format: \"<name|uid>[:<group|gid>]\")"),
-        .string(\.options.workingDirectory, "workdir", "w", "Working directory inside the container"),
+        .bool(\.options.detached, "detach", "d", "Leave the command running in the background"),
+        .string(\.options.detachKeys, "detach-keys", nil, "Keys that leave the container without stopping it"),
+        .list(
+            \.options.environment, "env", "e", "Variable of the environment (NAME=value, or NAME to pass on one's own)"),
+        .list(\.options.environmentFiles, "env-file", nil, "File with variables of the environment, one a line"),
+        .bool(\.options.interactive, "interactive", "i", "Keep the input open"),
+        .bool(\.options.privileged, "privileged", nil, "Run the command with all privileges"),
+        .bool(\.options.tty, "tty", "t", "Give it a terminal"),
+        .string(\.options.user, "user", "u", "User, and perhaps group, to run as (name or number)"),
+        .string(\.options.workingDirectory, "workdir", "w", "Working directory in the container"),
     ]
 
     var options = ExecOptions()
@@ -54,9 +55,11 @@ struct ExecOptions: Sendable {
             try await client.startExecDetached(id, tty: tty)
             return
         }
-        let stream = try await client.startExec(id, tty: tty, consoleSize: tty ? consoleSize() : nil)
+        let stream = try await start(id, client)
         if tty, interactive {
-            do throws(SystemError) { try Exit.makeTerminalRaw() } catch { throw BerthError("setting the terminal to raw mode", error) }
+            do throws(SystemError) { try Exit.makeTerminalRaw() } catch {
+                throw BerthError("setting the terminal to raw mode", error)
+            }
         }
         followWindow(id, session)
         let end = try await StreamRelay(
@@ -66,6 +69,18 @@ struct ExecOptions: Sendable {
         if end == .detached { return }
         let code = try await client.inspectExec(id).exitCode ?? 0
         if code != 0 { throw ExitCode(Int32(truncatingIfNeeded: code)) }
+    }
+
+    /// - Throws: `ExitCode` 126 or 127 after telling why, when the program itself cannot be run.
+    private func start(_ id: String, _ client: EngineClient) async throws -> RawStream {
+        do {
+            return try await client.startExec(id, tty: tty, consoleSize: tty ? consoleSize() : nil)
+        } catch let error as BerthError {
+            let code = RunCommand.exitCode(forStartFailure: error.message)
+            guard code != 125 else { throw error }
+            Console.note(Report.message(error))
+            throw ExitCode(code)
+        }
     }
 
     private func request(_ command: [String], _ session: Session) throws -> ExecCreateRequest {
@@ -82,9 +97,10 @@ struct ExecOptions: Sendable {
     private func followWindow(_ id: String, _ session: Session) {
         guard tty else { return }
         let sizer = TerminalSizer { try await session.client.resizeExec(id, height: $0, width: $1) }
+        let signals = session.signals.take()
         Task {
             await sizer.apply()
-            for await signal in session.signals.values where signal == SignalProxy.windowChange { await sizer.apply() }
+            for await signal in signals where signal == SignalProxy.windowChange { await sizer.apply() }
         }
     }
 }

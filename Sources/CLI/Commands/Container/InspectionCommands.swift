@@ -5,7 +5,7 @@ import Errors
 /// `berth top`.
 struct TopCommand: Command {
     static let syntax = CommandSyntax(
-        "CONTAINER [ps OPTIONS]", "Display the running processes of a container", .atLeast(1), interspersed: false)
+        "CONTAINER [ps OPTIONS]", "Show the processes of a container", .atLeast(1), interspersed: false)
 
     var arguments: [String] = []
 
@@ -19,7 +19,7 @@ struct TopCommand: Command {
 /// `berth port`.
 struct PortCommand: Command {
     static let syntax = CommandSyntax(
-        "CONTAINER [PRIVATE_PORT[/PROTO]]", "List port mappings or a specific mapping for the container", .between(1, 2))
+        "CONTAINER [PRIVATE_PORT[/PROTO]]", "Show where a container's ports are published", .between(1, 2))
 
     var arguments: [String] = []
 
@@ -41,7 +41,8 @@ struct PortCommand: Command {
     }
 
     private static func text(_ binding: PortBinding) -> String {
-        binding.hostIp.contains(":") ? "[\(binding.hostIp)]:\(binding.hostPort)" : "\(binding.hostIp):\(binding.hostPort)"
+        binding.hostIp.contains(":")
+            ? "[\(binding.hostIp)]:\(binding.hostPort)" : "\(binding.hostIp):\(binding.hostPort)"
     }
 
     private static func byNumber(_ left: String, _ right: String) -> Bool {
@@ -56,7 +57,7 @@ struct PortCommand: Command {
 /// `berth diff`.
 struct DiffCommand: Command {
     static let syntax = CommandSyntax(
-        "CONTAINER", "Inspect changes to files or directories on a container's filesystem", .exactly(1))
+        "CONTAINER", "List what a container changed in its files", .exactly(1))
 
     var arguments: [String] = []
 
@@ -71,11 +72,12 @@ struct DiffCommand: Command {
 /// `berth inspect`, and with a kind fixed, `container inspect` and its like.
 struct InspectCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] NAME|ID [NAME|ID...]", "Return low-level information on Docker objects", .atLeast(1))
+        "[OPTIONS] NAME|ID [NAME|ID...]", "Show all that is known of containers, images, networks or volumes",
+        .atLeast(1))
     static let flags: [Flag<InspectCommand>] = [
         .string(\.options.format, "format", "f", InspectOptions.formatHelp),
-        .bool(\.options.size, "size", "s", "Display total file sizes if the type is container"),
-        .string(\.type, "type", nil, "Only inspect objects of the given type"),
+        .bool(\.options.size, "size", "s", "Include the sizes of a container's files"),
+        .string(\.type, "type", nil, "Look only among objects of this type"),
     ]
 
     var options = InspectOptions()
@@ -86,7 +88,8 @@ struct InspectCommand: Command {
         let kinds: [InspectOptions.Kind]
         if let type {
             guard let kind = InspectOptions.Kind(rawValue: type) else {
-                throw BerthError.invalidArgument("unknown type: \"\(type)\": must be one of \"container\", \"image\", \"network\", \"volume\"")
+                throw BerthError.invalidArgument(
+                    "unknown type: \"\(type)\": must be one of \"container\", \"image\", \"network\", \"volume\"")
             }
             kinds = [kind]
         } else {
@@ -99,10 +102,10 @@ struct InspectCommand: Command {
 /// `berth container inspect`.
 struct ContainerInspectCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] CONTAINER [CONTAINER...]", "Display detailed information on one or more containers", .atLeast(1))
+        "[OPTIONS] CONTAINER [CONTAINER...]", "Show all that is known of containers", .atLeast(1))
     static let flags: [Flag<ContainerInspectCommand>] = [
         .string(\.options.format, "format", "f", InspectOptions.formatHelp),
-        .bool(\.options.size, "size", "s", "Display total file sizes"),
+        .bool(\.options.size, "size", "s", "Include the sizes of the files"),
     ]
 
     var options = InspectOptions()
@@ -118,8 +121,7 @@ struct InspectOptions: Sendable {
     }
 
     static let formatHelp =
-        "Format output using a custom template:\n'json':             Print in JSON format\n"
-        + "'TEMPLATE':         Print output using the given Go template."
+        "What to print:\n'json':             JSON on one line\n'TEMPLATE':         what a Go template makes of it"
 
     var format: String?
     var size = false

@@ -3,6 +3,11 @@ import EngineAPI
 import Errors
 import Glibc
 
+/// A failure that is told but does not make the command fail, since what was wanted is so.
+struct ForgivenFailure: Error {
+    var cause: any Error
+}
+
 extension Session {
     /// Does the same to several things at once and names each one that worked, in the order given;
     /// errors are told as well, and the command then fails.
@@ -28,8 +33,8 @@ extension Session {
                 outcomes[index] = .some(error)
                 while let outcome = outcomes[next] {
                     if let error = outcome {
-                        Console.note(Report.message(error))
-                        failed = true
+                        Console.note(Report.message((error as? ForgivenFailure)?.cause ?? error))
+                        failed = failed || !(error is ForgivenFailure)
                     } else if !quiet {
                         Console.print(names[next])
                     }
@@ -57,11 +62,11 @@ extension Session {
 /// `berth stop`.
 struct StopCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] CONTAINER [CONTAINER...]", "Stop one or more running containers", .atLeast(1))
+        "[OPTIONS] CONTAINER [CONTAINER...]", "Stop running containers", .atLeast(1))
     static let flags: [Flag<StopCommand>] = [
-        .string(\.signal, "signal", "s", "Signal to send to the container"),
-        .int(\.timeout, "timeout", "t", "Seconds to wait before killing the container"),
-        .int(\.timeout, "time", nil, "Seconds to wait before killing the container").hidden(),
+        .string(\.signal, "signal", "s", "Signal to send"),
+        .int(\.timeout, "timeout", "t", "Seconds until it is killed"),
+        .int(\.timeout, "time", nil, "Seconds until it is killed").hidden(),
     ]
 
     var signal: String?
@@ -78,11 +83,11 @@ struct StopCommand: Command {
 /// `berth restart`.
 struct RestartCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] CONTAINER [CONTAINER...]", "Restart one or more containers", .atLeast(1))
+        "[OPTIONS] CONTAINER [CONTAINER...]", "Stop containers and start them again", .atLeast(1))
     static let flags: [Flag<RestartCommand>] = [
-        .string(\.signal, "signal", "s", "Signal to send to the container"),
-        .int(\.timeout, "timeout", "t", "Seconds to wait before killing the container"),
-        .int(\.timeout, "time", nil, "Seconds to wait before killing the container").hidden(),
+        .string(\.signal, "signal", "s", "Signal to send"),
+        .int(\.timeout, "timeout", "t", "Seconds until it is killed"),
+        .int(\.timeout, "time", nil, "Seconds until it is killed").hidden(),
     ]
 
     var signal: String?
@@ -99,9 +104,9 @@ struct RestartCommand: Command {
 /// `berth kill`.
 struct KillCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] CONTAINER [CONTAINER...]", "Kill one or more running containers", .atLeast(1))
+        "[OPTIONS] CONTAINER [CONTAINER...]", "Kill running containers", .atLeast(1))
     static let flags: [Flag<KillCommand>] = [
-        .string(\.signal, "signal", "s", "Signal to send to the container")
+        .string(\.signal, "signal", "s", "Signal to send")
     ]
 
     var signal: String?
@@ -117,11 +122,11 @@ struct KillCommand: Command {
 /// `berth rm`.
 struct RemoveCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] CONTAINER [CONTAINER...]", "Remove one or more containers", .atLeast(1))
+        "[OPTIONS] CONTAINER [CONTAINER...]", "Remove containers", .atLeast(1))
     static let flags: [Flag<RemoveCommand>] = [
-        .bool(\.force, "force", "f", "Force the removal of a running container (uses SIGKILL)"),
-        .bool(\.link, "link", "l", "Remove the specified link"),
-        .bool(\.volumes, "volumes", "v", "Remove anonymous volumes associated with the container"),
+        .bool(\.force, "force", "f", "Kill the container first if it runs"),
+        .bool(\.link, "link", "l", "Remove the link of that name, not the container"),
+        .bool(\.volumes, "volumes", "v", "Remove its anonymous volumes too"),
     ]
 
     var force = false
@@ -134,8 +139,7 @@ struct RemoveCommand: Command {
             do {
                 try await session.client.removeContainer(name, volumes: volumes, force: force, link: link)
             } catch let error as BerthError where error.code == .notFound && force {
-                // Forced: that it is gone is what was wanted. Docker says so nonetheless.
-                throw error
+                throw ForgivenFailure(cause: error)
             }
         }
     }
@@ -144,7 +148,7 @@ struct RemoveCommand: Command {
 /// `berth pause`.
 struct PauseCommand: Command {
     static let syntax = CommandSyntax(
-        "CONTAINER [CONTAINER...]", "Pause all processes within one or more containers", .atLeast(1))
+        "CONTAINER [CONTAINER...]", "Freeze all processes of containers", .atLeast(1))
 
     var arguments: [String] = []
 
@@ -156,7 +160,7 @@ struct PauseCommand: Command {
 /// `berth unpause`.
 struct UnpauseCommand: Command {
     static let syntax = CommandSyntax(
-        "CONTAINER [CONTAINER...]", "Unpause all processes within one or more containers", .atLeast(1))
+        "CONTAINER [CONTAINER...]", "Let paused containers go on", .atLeast(1))
 
     var arguments: [String] = []
 
@@ -167,7 +171,7 @@ struct UnpauseCommand: Command {
 
 /// `berth rename`.
 struct RenameCommand: Command {
-    static let syntax = CommandSyntax("CONTAINER NEW_NAME", "Rename a container", .exactly(2))
+    static let syntax = CommandSyntax("CONTAINER NEW_NAME", "Give a container another name", .exactly(2))
 
     var arguments: [String] = []
 
@@ -179,7 +183,7 @@ struct RenameCommand: Command {
 /// `berth wait`.
 struct WaitCommand: Command {
     static let syntax = CommandSyntax(
-        "CONTAINER [CONTAINER...]", "Block until one or more containers stop, then print their exit codes",
+        "CONTAINER [CONTAINER...]", "Wait for containers to stop and print their exit codes",
         .atLeast(1))
 
     var arguments: [String] = []
@@ -201,22 +205,22 @@ struct WaitCommand: Command {
 /// `berth update`.
 struct UpdateCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] CONTAINER [CONTAINER...]", "Update configuration of one or more containers", .atLeast(1))
+        "[OPTIONS] CONTAINER [CONTAINER...]", "Change limits and restart policy of containers", .atLeast(1))
     static let flags: [Flag<UpdateCommand>] = [
-        .int(\.blkioWeight, "blkio-weight", nil, "Block IO (relative weight), between 10 and 1000, or 0 to disable"),
-        .int(\.cpuPeriod, "cpu-period", nil, "Limit CPU CFS (Completely Fair Scheduler) period"),
-        .int(\.cpuQuota, "cpu-quota", nil, "Limit CPU CFS (Completely Fair Scheduler) quota"),
-        .int(\.cpuShares, "cpu-shares", "c", "CPU shares (relative weight)"),
-        .custom(\.cpus, "cpus", nil, "Number of CPUs", value: "decimal", Parse.nanoCPUs),
-        .string(\.cpusetCPUs, "cpuset-cpus", nil, "CPUs in which to allow execution (0-3, 0,1)"),
-        .string(\.cpusetMemory, "cpuset-mems", nil, "MEMs in which to allow execution (0-3, 0,1)"),
-        .bytes(\.memory, "memory", "m", "Memory limit"),
-        .bytes(\.memoryReservation, "memory-reservation", nil, "Memory soft limit"),
+        .int(\.blkioWeight, "blkio-weight", nil, "Weight of its block I/O (10 to 1000, 0 for none)"),
+        .int(\.cpuPeriod, "cpu-period", nil, "Period of the CPU quota in microseconds"),
+        .int(\.cpuQuota, "cpu-quota", nil, "Microseconds of CPU time in each period"),
+        .int(\.cpuShares, "cpu-shares", "c", "Weight of its CPU time"),
+        .custom(\.cpus, "cpus", nil, "Number of CPUs it may use", value: "decimal", Parse.nanoCPUs),
+        .string(\.cpusetCPUs, "cpuset-cpus", nil, "CPUs it may run on (0-3, or 0,1)"),
+        .string(\.cpusetMemory, "cpuset-mems", nil, "Memory nodes it may use (0-3, or 0,1)"),
+        .bytes(\.memory, "memory", "m", "Most memory it may use"),
+        .bytes(\.memoryReservation, "memory-reservation", nil, "Memory it is cut back to when the host runs short"),
         .custom(
-            \.memorySwap, "memory-swap", nil, "Swap limit equal to memory plus swap: -1 to enable unlimited swap",
+            \.memorySwap, "memory-swap", nil, "Most memory and swap together (-1 for unlimited swap)",
             value: "bytes", Parse.bytesOrUnlimited),
-        .int(\.pidsLimit, "pids-limit", nil, "Tune container pids limit (set -1 for unlimited)"),
-        .string(\.restart, "restart", nil, "Restart policy to apply when a container exits"),
+        .int(\.pidsLimit, "pids-limit", nil, "Most processes it may have (-1 for any number)"),
+        .string(\.restart, "restart", nil, "When to start it again after it exits"),
     ]
 
     var blkioWeight: Int?
@@ -252,10 +256,10 @@ struct UpdateCommand: Command {
 
 /// `berth container prune`.
 struct ContainerPruneCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS]", "Remove all stopped containers", .none)
+    static let syntax = CommandSyntax("[OPTIONS]", "Remove all containers that are stopped", .none)
     static let flags: [Flag<ContainerPruneCommand>] = [
-        .list(\.filters, "filter", nil, "Provide filter values (e.g. \"until=<timestamp>\")", value: "filter"),
-        .bool(\.force, "force", "f", "Do not prompt for confirmation"),
+        .list(\.filters, "filter", nil, "Only those that match (such as until=24h)", value: "filter"),
+        .bool(\.force, "force", "f", "Do not ask first"),
     ]
 
     var filters: [String] = []

@@ -6,18 +6,15 @@ import Errors
 struct ListCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS]", "List containers", .none)
     static let flags: [Flag<ListCommand>] = [
-        .bool(\.all, "all", "a", "Show all containers (default shows just running)"),
-        .list(\.filters, "filter", "f", "Filter output based on conditions provided", value: "filter"),
+        .bool(\.all, "all", "a", "Include containers that do not run"),
+        .list(\.filters, "filter", "f", "Only those that match (key=value, repeatable)", value: "filter"),
         .string(
-            \.format, "format", nil,
-            "Format output using a custom template:\n'table':            Print output in table format with column headers (default)\n"
-                + "'table TEMPLATE':   Print output in table format using the given Go template\n"
-                + "'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template."),
-        .int(\.last, "last", "n", "Show n last created containers (includes all states)", fallback: "-1"),
-        .bool(\.latest, "latest", "l", "Show the latest created container (includes all states)"),
-        .bool(\.noTruncation, "no-trunc", nil, "Don't truncate output"),
-        .bool(\.quiet, "quiet", "q", "Only display container IDs"),
-        .bool(\.size, "size", "s", "Display total file sizes"),
+            \.format, "format", nil, ListFormat.help),
+        .int(\.last, "last", "n", "The newest so many, running or not", fallback: "-1"),
+        .bool(\.latest, "latest", "l", "The newest container, running or not"),
+        .bool(\.noTruncation, "no-trunc", nil, "Show texts in full length"),
+        .bool(\.quiet, "quiet", "q", "Print IDs only"),
+        .bool(\.size, "size", "s", "Include the sizes of the files"),
     ]
 
     var all = false
@@ -139,7 +136,9 @@ enum PortList {
     static func text(_ ports: [Port]) -> String {
         // Addresses of one kind stay together, IPv4 before IPv6, published before exposed.
         let sorted = ports.sorted {
-            (order($0), $0.ip, $0.privatePort, $0.publicPort ?? 0, $0.type) < (order($1), $1.ip, $1.privatePort, $1.publicPort ?? 0, $1.type)
+            (order($0), $0.ip, $0.privatePort, $0.publicPort ?? 0, $0.type) < (
+                order($1), $1.ip, $1.privatePort, $1.publicPort ?? 0, $1.type
+            )
         }
         var groups: [Group] = []
         for port in sorted {

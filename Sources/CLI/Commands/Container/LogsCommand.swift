@@ -3,18 +3,18 @@ import Errors
 
 /// `berth logs`.
 struct LogsCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS] CONTAINER", "Fetch the logs of a container", .exactly(1))
+    static let syntax = CommandSyntax("[OPTIONS] CONTAINER", "Show what a container wrote", .exactly(1))
     static let flags: [Flag<LogsCommand>] = [
-        .bool(\.details, "details", nil, "Show extra details provided to logs"),
-        .bool(\.follow, "follow", "f", "Follow log output"),
+        .bool(\.details, "details", nil, "Show the attributes that the log driver was given"),
+        .bool(\.follow, "follow", "f", "Go on with new output as it comes"),
         .string(
             \.since, "since", nil,
-            "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"),
-        .string(\.tail, "tail", "n", "Number of lines to show from the end of the logs", fallback: "\"all\""),
-        .bool(\.timestamps, "timestamps", "t", "Show timestamps"),
+            "Only from this time on (RFC 3339, or a duration such as 42m)"),
+        .string(\.tail, "tail", "n", "Number of lines from the end, or \"all\"", fallback: "\"all\""),
+        .bool(\.timestamps, "timestamps", "t", "Put the time before each line"),
         .string(
             \.until, "until", nil,
-            "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"),
+            "Only up to this time (RFC 3339, or a duration such as 42m)"),
     ]
 
     var details = false
@@ -49,7 +49,8 @@ enum TimeSpec {
         }
         let padded = padded(text)
         guard let seconds = Human.seconds(rfc3339: padded) else {
-            throw .invalidArgument("failed to parse value \"\(text)\" as a time: expected RFC 3339, seconds or a duration")
+            throw .invalidArgument(
+                "failed to parse value \"\(text)\" as a time: expected RFC 3339, seconds or a duration")
         }
         let fraction = padded.split(separator: ".").dropFirst().first?.prefix(while: \.isNumber) ?? ""
         return fraction.isEmpty ? String(seconds) : "\(seconds).\(fraction)"

@@ -6,15 +6,15 @@ import Linux
 /// `berth run`: create, attach, wait, start, in the order that loses neither output nor exit code.
 struct RunCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create and run a new container from an image", .atLeast(1),
+        "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a container from an image and run it", .atLeast(1),
         interspersed: false)
     static let failureCode: Int32 = 125
 
     static var flags: [Flag<RunCommand>] {
         ContainerOptions.flags.map { $0.lifted(to: \.options) } + [
-            .bool(\.detached, "detach", "d", "Run container in background and print container ID"),
-            .string(\.detachKeys, "detach-keys", nil, "Override the key sequence for detaching a container"),
-            .bool(\.signalProxy, "sig-proxy", nil, "Proxy received signals to the process", fallback: "true"),
+            .bool(\.detached, "detach", "d", "Leave it running in the background and print its ID"),
+            .string(\.detachKeys, "detach-keys", nil, "Keys that leave the container without stopping it"),
+            .bool(\.signalProxy, "sig-proxy", nil, "Hand signals on to the container", fallback: "true"),
         ]
     }
 
@@ -76,7 +76,8 @@ struct RunCommand: Command {
 /// `berth create`.
 struct CreateCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a new container", .atLeast(1), interspersed: false)
+        "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a container without starting it", .atLeast(1), interspersed: false
+    )
 
     static var flags: [Flag<CreateCommand>] { ContainerOptions.flags.map { $0.lifted(to: \.options) } }
 
@@ -100,13 +101,16 @@ struct ContainerCreation: Sendable {
             throw BerthError.conflict(
                 "container ID file found, make sure the other container isn't running or delete \(path)")
         }
-        var request = try options.request(image: image, command: command, detached: detached, in: session.requestContext)
+        var request = try options.request(
+            image: image, command: command, detached: detached, in: session.requestContext)
         request.hostConfig.consoleSize = options.tty ? consoleSize() : nil
         if options.pull == .always { try await pull(image) }
         let response = try await createPullingIfAbsent(request, image)
         for warning in response.warnings { Console.note("WARNING: \(warning)") }
         if let path = options.cidFile {
-            do throws(SystemError) { try Files.write(path, response.id) } catch { throw BerthError("writing the container ID", error) }
+            do throws(SystemError) { try Files.write(path, response.id) } catch {
+                throw BerthError("writing the container ID", error)
+            }
         }
         return response
     }
@@ -133,7 +137,8 @@ struct ContainerCreation: Sendable {
 
     private func pull(_ image: String) async throws {
         let progress = try await session.client.pullImage(
-            ImageName.withTag(image), platform: options.platform, auth: try RegistryCredentials(session).auth(forImage: image))
+            ImageName.withTag(image), platform: options.platform,
+            auth: try RegistryCredentials(session).auth(forImage: image))
         try await PullProgress(to: Console.error, quiet: options.quiet).show(progress)
     }
 }

@@ -6,12 +6,12 @@ import Synchronization
 /// `berth stats`.
 struct StatsCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] [CONTAINER...]", "Display a live stream of container(s) resource usage statistics", .any)
+        "[OPTIONS] [CONTAINER...]", "Show what containers use, live", .any)
     static let flags: [Flag<StatsCommand>] = [
-        .bool(\.all, "all", "a", "Show all containers (default shows just running)"),
-        .string(\.format, "format", nil, "Format output using a custom template ('table', 'json' or a Go template)"),
-        .bool(\.noStream, "no-stream", nil, "Disable streaming stats and only pull the first result"),
-        .bool(\.noTruncation, "no-trunc", nil, "Do not truncate output"),
+        .bool(\.all, "all", "a", "Include containers that do not run"),
+        .string(\.format, "format", nil, "What to print: 'table', 'json' or a Go template"),
+        .bool(\.noStream, "no-stream", nil, "Print one sample and end"),
+        .bool(\.noTruncation, "no-trunc", nil, "Show texts in full length"),
     ]
 
     var all = false

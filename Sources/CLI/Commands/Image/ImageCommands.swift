@@ -6,10 +6,10 @@ import Linux
 
 /// `berth rmi`.
 struct ImageRemoveCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS] IMAGE [IMAGE...]", "Remove one or more images", .atLeast(1))
+    static let syntax = CommandSyntax("[OPTIONS] IMAGE [IMAGE...]", "Remove images", .atLeast(1))
     static let flags: [Flag<ImageRemoveCommand>] = [
-        .bool(\.force, "force", "f", "Force removal of the image"),
-        .bool(\.noPrune, "no-prune", nil, "Do not delete untagged parents"),
+        .bool(\.force, "force", "f", "Remove it even if it has several names or is used by stopped containers"),
+        .bool(\.noPrune, "no-prune", nil, "Keep parents that have no name"),
         .ignored("platform", takesValue: true),
     ]
 
@@ -38,7 +38,7 @@ struct ImageRemoveCommand: Command {
 /// `berth tag`.
 struct TagCommand: Command {
     static let syntax = CommandSyntax(
-        "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE", .exactly(2),
+        "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]", "Give an image a further name", .exactly(2),
         interspersed: false)
 
     var arguments: [String] = []
@@ -52,7 +52,7 @@ struct TagCommand: Command {
 /// `berth image inspect`.
 struct ImageInspectCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] IMAGE [IMAGE...]", "Display detailed information on one or more images", .atLeast(1))
+        "[OPTIONS] IMAGE [IMAGE...]", "Show all that is known of images", .atLeast(1))
     static let flags: [Flag<ImageInspectCommand>] = [
         .string(\.options.format, "format", "f", InspectOptions.formatHelp),
         .ignored("platform", takesValue: true),
@@ -66,11 +66,11 @@ struct ImageInspectCommand: Command {
 
 /// `berth image prune`.
 struct ImagePruneCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS]", "Remove unused images", .none)
+    static let syntax = CommandSyntax("[OPTIONS]", "Remove images that nothing uses", .none)
     static let flags: [Flag<ImagePruneCommand>] = [
-        .bool(\.all, "all", "a", "Remove all unused images, not just dangling ones"),
-        .list(\.filters, "filter", nil, "Provide filter values (e.g. \"until=<timestamp>\")", value: "filter"),
-        .bool(\.force, "force", "f", "Do not prompt for confirmation"),
+        .bool(\.all, "all", "a", "All that no container uses, not only those without a name"),
+        .list(\.filters, "filter", nil, "Only those that match (such as until=24h)", value: "filter"),
+        .bool(\.force, "force", "f", "Do not ask first"),
     ]
 
     var all = false
@@ -97,11 +97,11 @@ struct ImagePruneCommand: Command {
 /// `berth save`.
 struct SaveCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] IMAGE [IMAGE...]", "Save one or more images to a tar archive (streamed to STDOUT by default)",
+        "[OPTIONS] IMAGE [IMAGE...]", "Write images to a tar archive",
         .atLeast(1))
     static let flags: [Flag<SaveCommand>] = [
-        .string(\.output, "output", "o", "Write to a file, instead of STDOUT"),
-        .string(\.platform, "platform", nil, "Save only the given platform variant"),
+        .string(\.output, "output", "o", "File to write instead of standard output"),
+        .string(\.platform, "platform", nil, "Only this platform (os/arch)"),
     ]
 
     var output: String?
@@ -119,9 +119,9 @@ struct SaveCommand: Command {
 /// `berth export`.
 struct ExportCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] CONTAINER", "Export a container's filesystem as a tar archive", .exactly(1))
+        "[OPTIONS] CONTAINER", "Write a container's files to a tar archive", .exactly(1))
     static let flags: [Flag<ExportCommand>] = [
-        .string(\.output, "output", "o", "Write to a file, instead of STDOUT")
+        .string(\.output, "output", "o", "File to write instead of standard output")
     ]
 
     var output: String?
@@ -161,11 +161,11 @@ enum OutputFile {
 /// `berth load`.
 struct LoadCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS]", "Load an image from a tar archive or STDIN", .none)
+        "[OPTIONS]", "Take images from a tar archive", .none)
     static let flags: [Flag<LoadCommand>] = [
-        .string(\.input, "input", "i", "Read from tar archive file, instead of STDIN"),
-        .string(\.platform, "platform", nil, "Load only the given platform variant"),
-        .bool(\.quiet, "quiet", "q", "Suppress the load output"),
+        .string(\.input, "input", "i", "File to read instead of standard input"),
+        .string(\.platform, "platform", nil, "Only this platform (os/arch)"),
+        .bool(\.quiet, "quiet", "q", "Print only what was loaded"),
     ]
 
     var input: String?
@@ -191,7 +191,8 @@ enum InputFile {
         do throws(SystemError) {
             return try FileDescriptor.open(path, O_RDONLY)
         } catch {
-            throw BerthError(error.errno == ENOENT ? .notFound : .invalidArgument, "open \(path): \(error.reason.lowercased())")
+            throw BerthError(
+                error.errno == ENOENT ? .notFound : .invalidArgument, "open \(path): \(error.reason.lowercased())")
         }
     }
 }
@@ -199,12 +200,12 @@ enum InputFile {
 /// `berth import`.
 struct ImportCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]", "Import the contents from a tarball to create a filesystem image",
+        "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]", "Make an image from a tar archive of files",
         .between(1, 2))
     static let flags: [Flag<ImportCommand>] = [
-        .list(\.changes, "change", "c", "Apply Dockerfile instruction to the created image"),
-        .string(\.message, "message", "m", "Set commit message for imported image"),
-        .string(\.platform, "platform", nil, "Set platform if server is multi-platform capable"),
+        .list(\.changes, "change", "c", "Dockerfile instruction for the image's configuration (repeatable)"),
+        .string(\.message, "message", "m", "Message in the image's history"),
+        .string(\.platform, "platform", nil, "Platform to choose (os/arch)"),
     ]
 
     var changes: [String] = []
@@ -226,14 +227,14 @@ struct ImportCommand: Command {
 /// `berth commit`.
 struct CommitCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]", "Create a new image from a container's changes", .between(1, 2),
+        "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]", "Make an image from what a container changed", .between(1, 2),
         interspersed: false)
     static let flags: [Flag<CommitCommand>] = [
-        .string(\.author, "author", "a", "Author (e.g., \"John Hannibal Smith <hannibal@a-team.com>\")"),
-        .list(\.changes, "change", "c", "Apply Dockerfile instruction to the created image"),
-        .string(\.message, "message", "m", "Commit message"),
-        .bool(\.noPause, "no-pause", nil, "Disable pausing container during commit"),
-        .bool(\.pause, "pause", "p", "Pause container during commit", fallback: "true"),
+        .string(\.author, "author", "a", "Author of the image (such as \"Li Wei <li.wei@example.com>\")"),
+        .list(\.changes, "change", "c", "Dockerfile instruction for the image's configuration (repeatable)"),
+        .string(\.message, "message", "m", "Message in the image's history"),
+        .bool(\.noPause, "no-pause", nil, "Let the container run on meanwhile"),
+        .bool(\.pause, "pause", "p", "Pause the container meanwhile", fallback: "true"),
     ]
 
     var author: String?

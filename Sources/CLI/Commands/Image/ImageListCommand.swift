@@ -6,12 +6,12 @@ import Errors
 struct ImageListCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS] [REPOSITORY[:TAG]]", "List images", .atMost(1))
     static let flags: [Flag<ImageListCommand>] = [
-        .bool(\.all, "all", "a", "Show all images (default hides intermediate images)"),
+        .bool(\.all, "all", "a", "Include images that are only parts of others"),
         .bool(\.digests, "digests", nil, "Show digests"),
-        .list(\.filters, "filter", "f", "Filter output based on conditions provided", value: "filter"),
-        .string(\.format, "format", nil, "Format output using a custom template ('table', 'json' or a Go template)"),
-        .bool(\.noTruncation, "no-trunc", nil, "Don't truncate output"),
-        .bool(\.quiet, "quiet", "q", "Only show image IDs"),
+        .list(\.filters, "filter", "f", "Only those that match (key=value, repeatable)", value: "filter"),
+        .string(\.format, "format", nil, "What to print: 'table', 'json' or a Go template"),
+        .bool(\.noTruncation, "no-trunc", nil, "Show texts in full length"),
+        .bool(\.quiet, "quiet", "q", "Print IDs only"),
         .ignored("tree", takesValue: false),
     ]
 
@@ -35,7 +35,8 @@ struct ImageListCommand: Command {
             return
         }
         let format = try ListFormat(
-            format ?? session.listFormat("imagesFormat"), standard: digests ? ImageRow.tableWithDigests : ImageRow.table)
+            format ?? session.listFormat("imagesFormat"), standard: digests ? ImageRow.tableWithDigests : ImageRow.table
+        )
         Console.write(try format.render(rows, headings: ImageRow.headings))
     }
 }
@@ -86,7 +87,9 @@ enum ImageRow {
         let tagged = image.repoTags.filter { $0 != "<none>:<none>" }.map(EngineClient.split)
         guard !tagged.isEmpty else {
             let untagged = digestsByRepository.keys.filter { $0 != "<none>" }.sorted()
-            guard let repository = untagged.first else { return [Name(repository: "<none>", tag: "<none>", digest: "<none>")] }
+            guard let repository = untagged.first else {
+                return [Name(repository: "<none>", tag: "<none>", digest: "<none>")]
+            }
             return (digestsByRepository[repository] ?? []).map {
                 Name(repository: repository, tag: "<none>", digest: digests ? $0 : "<none>")
             }
@@ -101,12 +104,12 @@ enum ImageRow {
 
 /// `berth history`.
 struct HistoryCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS] IMAGE", "Show the history of an image", .exactly(1))
+    static let syntax = CommandSyntax("[OPTIONS] IMAGE", "Show how an image came about", .exactly(1))
     static let flags: [Flag<HistoryCommand>] = [
-        .string(\.format, "format", nil, "Format output using a custom template ('table', 'json' or a Go template)"),
-        .bool(\.human, "human", "H", "Print sizes and dates in human readable format", fallback: "true"),
-        .bool(\.noTruncation, "no-trunc", nil, "Don't truncate output"),
-        .bool(\.quiet, "quiet", "q", "Only show image IDs"),
+        .string(\.format, "format", nil, "What to print: 'table', 'json' or a Go template"),
+        .bool(\.human, "human", "H", "Sizes and times for people", fallback: "true"),
+        .bool(\.noTruncation, "no-trunc", nil, "Show texts in full length"),
+        .bool(\.quiet, "quiet", "q", "Print IDs only"),
         .ignored("platform", takesValue: true),
     ]
 

@@ -5,11 +5,11 @@ import Linux
 
 /// `berth pull`.
 struct PullCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS] NAME[:TAG|@DIGEST]", "Download an image from a registry", .exactly(1))
+    static let syntax = CommandSyntax("[OPTIONS] NAME[:TAG|@DIGEST]", "Fetch an image from a registry", .exactly(1))
     static let flags: [Flag<PullCommand>] = [
-        .bool(\.allTags, "all-tags", "a", "Download all tagged images in the repository"),
-        .string(\.platform, "platform", nil, "Set platform if server is multi-platform capable"),
-        .bool(\.quiet, "quiet", "q", "Suppress verbose output"),
+        .bool(\.allTags, "all-tags", "a", "Every tag of the repository"),
+        .string(\.platform, "platform", nil, "Platform to choose (os/arch)"),
+        .bool(\.quiet, "quiet", "q", "Print only the name"),
         .ignored("disable-content-trust", takesValue: false),
     ]
 
@@ -43,11 +43,11 @@ extension ImageName {
 
 /// `berth push`.
 struct PushCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS] NAME[:TAG]", "Upload an image to a registry", .exactly(1))
+    static let syntax = CommandSyntax("[OPTIONS] NAME[:TAG]", "Send an image to a registry", .exactly(1))
     static let flags: [Flag<PushCommand>] = [
-        .bool(\.allTags, "all-tags", "a", "Push all tags of an image to the repository"),
-        .string(\.platform, "platform", nil, "Push a platform-specific manifest as a single-platform image"),
-        .bool(\.quiet, "quiet", "q", "Suppress verbose output"),
+        .bool(\.allTags, "all-tags", "a", "Every tag of the repository"),
+        .string(\.platform, "platform", nil, "Only this platform (os/arch)"),
+        .bool(\.quiet, "quiet", "q", "Print only the name"),
         .ignored("disable-content-trust", takesValue: false),
     ]
 
@@ -73,10 +73,10 @@ struct PushCommand: Command {
 struct SearchCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS] TERM", "Search registries for images", .exactly(1))
     static let flags: [Flag<SearchCommand>] = [
-        .list(\.filters, "filter", "f", "Filter output based on conditions provided", value: "filter"),
-        .string(\.format, "format", nil, "Pretty-print search using a Go template"),
-        .int(\.limit, "limit", nil, "Max number of search results"),
-        .bool(\.noTruncation, "no-trunc", nil, "Don't truncate output"),
+        .list(\.filters, "filter", "f", "Only those that match (key=value, repeatable)", value: "filter"),
+        .string(\.format, "format", nil, "What to print, as a Go template"),
+        .int(\.limit, "limit", nil, "Most results to show"),
+        .bool(\.noTruncation, "no-trunc", nil, "Show texts in full length"),
     ]
 
     var filters: [String] = []
@@ -110,11 +110,11 @@ struct SearchCommand: Command {
 /// `berth login`.
 struct LoginCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] [SERVER]", "Authenticate to a registry.\nDefaults to Docker Hub if no server is specified.", .atMost(1))
+        "[OPTIONS] [SERVER]", "Log in to a registry (Docker Hub unless one is named)", .atMost(1))
     static let flags: [Flag<LoginCommand>] = [
-        .string(\.password, "password", "p", "Password or Personal Access Token (PAT)"),
-        .bool(\.passwordFromInput, "password-stdin", nil, "Take the Password or Personal Access Token (PAT) from stdin"),
-        .string(\.user, "username", "u", "Username"),
+        .string(\.password, "password", "p", "Password or access token"),
+        .bool(\.passwordFromInput, "password-stdin", nil, "Read the password or access token from standard input"),
+        .string(\.user, "username", "u", "Name of the user"),
     ]
 
     var password: String?
@@ -197,7 +197,7 @@ struct LoginCommand: Command {
 /// `berth logout`.
 struct LogoutCommand: Command {
     static let syntax = CommandSyntax(
-        "[SERVER]", "Log out from a registry.\nIf no server is specified, the default is Docker Hub.", .atMost(1))
+        "[SERVER]", "Forget the credentials of a registry (Docker Hub unless one is named)", .atMost(1))
 
     var arguments: [String] = []
 

@@ -6,23 +6,23 @@ import Errors
 struct NetworkCreateCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS] NETWORK", "Create a network", .exactly(1))
     static let flags: [Flag<NetworkCreateCommand>] = [
-        .bool(\.attachable, "attachable", nil, "Enable manual container attachment"),
-        .list(\.auxiliary, "aux-address", nil, "Auxiliary IPv4 or IPv6 addresses used by Network driver", value: "map"),
-        .string(\.configFrom, "config-from", nil, "The network from which to copy the configuration"),
-        .bool(\.configOnly, "config-only", nil, "Create a configuration only network"),
-        .string(\.driver, "driver", "d", "Driver to manage the Network", fallback: "\"bridge\""),
-        .list(\.gateways, "gateway", nil, "IPv4 or IPv6 Gateway for the master subnet", value: "ipSlice"),
-        .bool(\.ingress, "ingress", nil, "Create swarm routing-mesh network"),
-        .bool(\.isInternal, "internal", nil, "Restrict external access to the network"),
-        .list(\.ranges, "ip-range", nil, "Allocate container ip from a sub-range", value: "ipNetSlice"),
-        .string(\.ipamDriver, "ipam-driver", nil, "IP Address Management Driver", fallback: "\"default\""),
-        .list(\.ipamOptions, "ipam-opt", nil, "Set IPAM driver specific options", value: "map"),
-        .bool(\.ipv4, "ipv4", nil, "Enable or disable IPv4 address assignment", fallback: "true"),
-        .bool(\.ipv6, "ipv6", nil, "Enable or disable IPv6 address assignment"),
-        .list(\.labels, "label", nil, "Set metadata on a network"),
-        .list(\.options, "opt", "o", "Set driver specific options", value: "map"),
-        .string(\.scope, "scope", nil, "Control the network's scope"),
-        .list(\.subnets, "subnet", nil, "Subnet in CIDR format that represents a network segment", value: "ipNetSlice"),
+        .bool(\.attachable, "attachable", nil, "Let containers outside of a swarm join"),
+        .list(\.auxiliary, "aux-address", nil, "Address to leave alone (name=address)", value: "map"),
+        .string(\.configFrom, "config-from", nil, "Network to take the configuration from"),
+        .bool(\.configOnly, "config-only", nil, "Make a configuration for other networks, no network"),
+        .string(\.driver, "driver", "d", "Kind of network", fallback: "\"bridge\""),
+        .list(\.gateways, "gateway", nil, "Gateway of the subnet", value: "ipSlice"),
+        .bool(\.ingress, "ingress", nil, "Make the routing mesh of a swarm"),
+        .bool(\.isInternal, "internal", nil, "Cut it off from the outside"),
+        .list(\.ranges, "ip-range", nil, "Part of the subnet that containers get addresses from", value: "ipNetSlice"),
+        .string(\.ipamDriver, "ipam-driver", nil, "Who manages the addresses", fallback: "\"default\""),
+        .list(\.ipamOptions, "ipam-opt", nil, "Option of the address manager (key=value)", value: "map"),
+        .bool(\.ipv4, "ipv4", nil, "Give containers IPv4 addresses", fallback: "true"),
+        .bool(\.ipv6, "ipv6", nil, "Give containers IPv6 addresses"),
+        .list(\.labels, "label", nil, "Label of the network (key=value)"),
+        .list(\.options, "opt", "o", "Option of the driver (key=value)", value: "map"),
+        .string(\.scope, "scope", nil, "Scope of the network"),
+        .list(\.subnets, "subnet", nil, "Subnet in CIDR form", value: "ipNetSlice"),
     ]
 
     var attachable = false
@@ -81,7 +81,9 @@ struct NetworkCreateCommand: Command {
         for text in auxiliary {
             let (name, address) = Parse.pair(text)
             let place = try index(of: address ?? "")
-            pools[place].auxiliaryAddresses = (pools[place].auxiliaryAddresses ?? [:]).merging([name: address ?? ""]) { $1 }
+            pools[place].auxiliaryAddresses = (pools[place].auxiliaryAddresses ?? [:]).merging([name: address ?? ""]) {
+                $1
+            }
         }
         return pools
     }
@@ -91,10 +93,10 @@ struct NetworkCreateCommand: Command {
 struct NetworkListCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS]", "List networks", .none)
     static let flags: [Flag<NetworkListCommand>] = [
-        .list(\.filters, "filter", "f", "Provide filter values (e.g. \"driver=bridge\")", value: "filter"),
-        .string(\.format, "format", nil, "Format output using a custom template ('table', 'json' or a Go template)"),
-        .bool(\.noTruncation, "no-trunc", nil, "Do not truncate the output"),
-        .bool(\.quiet, "quiet", "q", "Only display network IDs"),
+        .list(\.filters, "filter", "f", "Only those that match (such as driver=bridge)", value: "filter"),
+        .string(\.format, "format", nil, "What to print: 'table', 'json' or a Go template"),
+        .bool(\.noTruncation, "no-trunc", nil, "Show texts in full length"),
+        .bool(\.quiet, "quiet", "q", "Print IDs only"),
     ]
 
     var filters: [String] = []
@@ -142,10 +144,10 @@ struct NetworkListCommand: Command {
 /// `berth network inspect`.
 struct NetworkInspectCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] NETWORK [NETWORK...]", "Display detailed information on one or more networks", .atLeast(1))
+        "[OPTIONS] NETWORK [NETWORK...]", "Show all that is known of networks", .atLeast(1))
     static let flags: [Flag<NetworkInspectCommand>] = [
         .string(\.options.format, "format", "f", InspectOptions.formatHelp),
-        .bool(\.options.verbose, "verbose", "v", "Verbose output for diagnostics"),
+        .bool(\.options.verbose, "verbose", "v", "Include diagnostics"),
     ]
 
     var options = InspectOptions()
@@ -156,9 +158,9 @@ struct NetworkInspectCommand: Command {
 
 /// `berth network rm`.
 struct NetworkRemoveCommand: Command {
-    static let syntax = CommandSyntax("NETWORK [NETWORK...]", "Remove one or more networks", .atLeast(1))
+    static let syntax = CommandSyntax("NETWORK [NETWORK...]", "Remove networks", .atLeast(1))
     static let flags: [Flag<NetworkRemoveCommand>] = [
-        .bool(\.force, "force", "f", "Do not error if the network does not exist")
+        .bool(\.force, "force", "f", "Do not mind networks that are not there")
     ]
 
     var force = false
@@ -169,6 +171,7 @@ struct NetworkRemoveCommand: Command {
             do {
                 try await session.client.removeNetwork(name)
             } catch let error as BerthError where error.code == .notFound && force {
+                throw ForgivenFailure(cause: error)
             }
         }
     }
@@ -176,15 +179,15 @@ struct NetworkRemoveCommand: Command {
 
 /// `berth network connect`.
 struct NetworkConnectCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS] NETWORK CONTAINER", "Connect a container to a network", .exactly(2))
+    static let syntax = CommandSyntax("[OPTIONS] NETWORK CONTAINER", "Network to connect to (repeatable)", .exactly(2))
     static let flags: [Flag<NetworkConnectCommand>] = [
-        .list(\.aliases, "alias", nil, "Add network-scoped alias for the container", value: "strings"),
-        .list(\.driverOptions, "driver-opt", nil, "driver options for the network", value: "strings"),
-        .int(\.gatewayPriority, "gw-priority", nil, "Highest gw-priority provides the default gateway"),
-        .string(\.ip, "ip", nil, "IPv4 address (e.g., \"172.30.100.104\")"),
-        .string(\.ip6, "ip6", nil, "IPv6 address (e.g., \"2001:db8::33\")"),
-        .list(\.links, "link", nil, "Add link to another container"),
-        .list(\.linkLocal, "link-local-ip", nil, "Add a link-local address for the container", value: "strings"),
+        .list(\.aliases, "alias", nil, "Further name of the container on the network", value: "strings"),
+        .list(\.driverOptions, "driver-opt", nil, "Option of the driver for this connection", value: "strings"),
+        .int(\.gatewayPriority, "gw-priority", nil, "The network with the highest number gives the default route"),
+        .string(\.ip, "ip", nil, "IPv4 address to take"),
+        .string(\.ip6, "ip6", nil, "IPv6 address to take"),
+        .list(\.links, "link", nil, "Make another container known by a name (container:name)"),
+        .list(\.linkLocal, "link-local-ip", nil, "Link-local address to take", value: "strings"),
     ]
 
     var aliases: [String] = []
@@ -208,9 +211,10 @@ struct NetworkConnectCommand: Command {
 
 /// `berth network disconnect`.
 struct NetworkDisconnectCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS] NETWORK CONTAINER", "Disconnect a container from a network", .exactly(2))
+    static let syntax = CommandSyntax(
+        "[OPTIONS] NETWORK CONTAINER", "Disconnect a container from a network", .exactly(2))
     static let flags: [Flag<NetworkDisconnectCommand>] = [
-        .bool(\.force, "force", "f", "Force the container to disconnect from a network")
+        .bool(\.force, "force", "f", "Disconnect it even if it cannot be asked")
     ]
 
     var force = false
@@ -223,10 +227,10 @@ struct NetworkDisconnectCommand: Command {
 
 /// `berth network prune`.
 struct NetworkPruneCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS]", "Remove all unused networks", .none)
+    static let syntax = CommandSyntax("[OPTIONS]", "Remove networks that nothing uses", .none)
     static let flags: [Flag<NetworkPruneCommand>] = [
-        .list(\.filters, "filter", nil, "Provide filter values (e.g. \"until=<timestamp>\")", value: "filter"),
-        .bool(\.force, "force", "f", "Do not prompt for confirmation"),
+        .list(\.filters, "filter", nil, "Only those that match (such as until=24h)", value: "filter"),
+        .bool(\.force, "force", "f", "Do not ask first"),
     ]
 
     var filters: [String] = []

@@ -3,10 +3,10 @@ import Errors
 
 /// `berth system df`.
 struct DiskUsageCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS]", "Show docker disk usage", .none)
+    static let syntax = CommandSyntax("[OPTIONS]", "Show what uses the disk", .none)
     static let flags: [Flag<DiskUsageCommand>] = [
-        .string(\.format, "format", nil, "Format output using a custom template ('table', 'json' or a Go template)"),
-        .bool(\.verbose, "verbose", "v", "Show detailed information on space usage"),
+        .string(\.format, "format", nil, "What to print: 'table', 'json' or a Go template"),
+        .bool(\.verbose, "verbose", "v", "One line for each image, container, volume and cache record"),
     ]
 
     var format: String?
@@ -58,7 +58,8 @@ struct DiskUsageReport {
         ]
     }
 
-    private func row(_ type: String, _ total: Int, _ active: Int, _ size: Int64, _ reclaimable: Int64) -> TemplateValue {
+    private func row(_ type: String, _ total: Int, _ active: Int, _ size: Int64, _ reclaimable: Int64) -> TemplateValue
+    {
         let free = min(max(0, reclaimable), size)
         let share = size > 0 ? " (\(free * 100 / size)%)" : ""
         return .row([

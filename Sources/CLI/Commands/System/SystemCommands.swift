@@ -4,7 +4,7 @@ import Errors
 
 /// `berth version`.
 struct VersionCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS]", "Show the Berth version information", .none)
+    static let syntax = CommandSyntax("[OPTIONS]", "Show the versions of client and daemon", .none)
     static let flags: [Flag<VersionCommand>] = [
         .string(\.format, "format", "f", InspectOptions.formatHelp)
     ]
@@ -52,7 +52,8 @@ struct VersionCommand: Command {
         guard case .object = server else { return text }
         text += "\nServer: \(server.field("Platform")?.field("Name")?.text ?? "Berth")\n Engine:\n"
         text += line("Version", server, "Version", indent: 2)
-        text += "  API version:".padded(to: 19)
+        text +=
+            "  API version:".padded(to: 19)
             + "\(server.field("ApiVersion")?.text ?? "") (minimum version \(server.field("MinAPIVersion")?.text ?? ""))\n"
         text += line("Git commit", server, "GitCommit", indent: 2)
         text += "  OS/Arch:".padded(to: 19) + platform(server) + "\n"
@@ -63,7 +64,7 @@ struct VersionCommand: Command {
 
 /// `berth info`.
 struct InfoCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS]", "Display system-wide information", .none)
+    static let syntax = CommandSyntax("[OPTIONS]", "Show the state of the daemon and its host", .none)
     static let flags: [Flag<InfoCommand>] = [
         .string(\.format, "format", "f", InspectOptions.formatHelp)
     ]
@@ -136,12 +137,12 @@ struct InfoCommand: Command {
 
 /// `berth events`.
 struct EventsCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS]", "Get real time events from the server", .none)
+    static let syntax = CommandSyntax("[OPTIONS]", "Show events of the daemon as they happen", .none)
     static let flags: [Flag<EventsCommand>] = [
-        .list(\.filters, "filter", "f", "Filter output based on conditions provided", value: "filter"),
+        .list(\.filters, "filter", "f", "Only those that match (key=value, repeatable)", value: "filter"),
         .string(\.format, "format", nil, InspectOptions.formatHelp),
-        .string(\.since, "since", nil, "Show all events created since timestamp"),
-        .string(\.until, "until", nil, "Stream events until this timestamp"),
+        .string(\.since, "since", nil, "From this time on (RFC 3339, or a duration such as 42m)"),
+        .string(\.until, "until", nil, "Up to this time, then end"),
     ]
 
     var filters: [String] = []
@@ -184,12 +185,12 @@ struct EventsCommand: Command {
 
 /// `berth system prune`.
 struct SystemPruneCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS]", "Remove unused data", .none)
+    static let syntax = CommandSyntax("[OPTIONS]", "Remove everything that nothing uses", .none)
     static let flags: [Flag<SystemPruneCommand>] = [
-        .bool(\.all, "all", "a", "Remove all unused images not just dangling ones"),
-        .list(\.filters, "filter", nil, "Provide filter values (e.g. \"label=<key>=<value>\")", value: "filter"),
-        .bool(\.force, "force", "f", "Do not prompt for confirmation"),
-        .bool(\.volumes, "volumes", nil, "Prune anonymous volumes"),
+        .bool(\.all, "all", "a", "All images that no container uses, not only those without a name"),
+        .list(\.filters, "filter", nil, "Only those that match (such as label=key=value)", value: "filter"),
+        .bool(\.force, "force", "f", "Do not ask first"),
+        .bool(\.volumes, "volumes", nil, "Anonymous volumes too"),
     ]
 
     var all = false
@@ -231,7 +232,10 @@ struct SystemPruneCommand: Command {
     }
 
     private var warning: String {
-        var lines = ["WARNING! This will remove:", "  - all stopped containers", "  - all networks not used by at least one container"]
+        var lines = [
+            "WARNING! This will remove:", "  - all stopped containers",
+            "  - all networks not used by at least one container",
+        ]
         if volumes { lines.append("  - all anonymous volumes not used by at least one container") }
         lines.append(
             all ? "  - all images without at least one container associated to them" : "  - all dangling images")
@@ -242,11 +246,11 @@ struct SystemPruneCommand: Command {
 
 /// `berth builder prune`.
 struct BuilderPruneCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS]", "Remove build cache", .none)
+    static let syntax = CommandSyntax("[OPTIONS]", "Remove what builds have cached", .none)
     static let flags: [Flag<BuilderPruneCommand>] = [
-        .bool(\.all, "all", "a", "Remove all unused build cache, not just dangling ones"),
-        .list(\.filters, "filter", nil, "Provide filter values (e.g. \"until=24h\")", value: "filter"),
-        .bool(\.force, "force", "f", "Do not prompt for confirmation"),
+        .bool(\.all, "all", "a", "All of it, not only what no image refers to"),
+        .list(\.filters, "filter", nil, "Only those that match (such as until=24h)", value: "filter"),
+        .bool(\.force, "force", "f", "Do not ask first"),
         .ignored("keep-storage", takesValue: true),
     ]
 

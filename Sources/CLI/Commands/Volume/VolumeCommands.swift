@@ -6,10 +6,10 @@ import Errors
 struct VolumeCreateCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS] [VOLUME]", "Create a volume", .atMost(1))
     static let flags: [Flag<VolumeCreateCommand>] = [
-        .string(\.driver, "driver", "d", "Specify volume driver name", fallback: "\"local\""),
-        .list(\.labels, "label", nil, "Set metadata for a volume"),
-        .string(\.name, "name", nil, "Specify volume name").hidden(),
-        .list(\.options, "opt", "o", "Set driver specific options", value: "map"),
+        .string(\.driver, "driver", "d", "Driver of the volume", fallback: "\"local\""),
+        .list(\.labels, "label", nil, "Label of the volume (key=value)"),
+        .string(\.name, "name", nil, "Name of the volume").hidden(),
+        .list(\.options, "opt", "o", "Option of the driver (key=value)", value: "map"),
     ]
 
     var driver: String?
@@ -31,9 +31,9 @@ struct VolumeCreateCommand: Command {
 struct VolumeListCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS]", "List volumes", .none)
     static let flags: [Flag<VolumeListCommand>] = [
-        .list(\.filters, "filter", "f", "Provide filter values (e.g. \"dangling=true\")", value: "filter"),
-        .string(\.format, "format", nil, "Format output using a custom template ('table', 'json' or a Go template)"),
-        .bool(\.quiet, "quiet", "q", "Only display volume names"),
+        .list(\.filters, "filter", "f", "Only those that match (such as dangling=true)", value: "filter"),
+        .string(\.format, "format", nil, "What to print: 'table', 'json' or a Go template"),
+        .bool(\.quiet, "quiet", "q", "Print names only"),
         .ignored("cluster", takesValue: false),
     ]
 
@@ -82,7 +82,7 @@ enum VolumeRow {
 /// `berth volume inspect`.
 struct VolumeInspectCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] VOLUME [VOLUME...]", "Display detailed information on one or more volumes", .atLeast(1))
+        "[OPTIONS] VOLUME [VOLUME...]", "Show all that is known of volumes", .atLeast(1))
     static let flags: [Flag<VolumeInspectCommand>] = [
         .string(\.options.format, "format", "f", InspectOptions.formatHelp)
     ]
@@ -95,9 +95,9 @@ struct VolumeInspectCommand: Command {
 
 /// `berth volume rm`.
 struct VolumeRemoveCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS] VOLUME [VOLUME...]", "Remove one or more volumes", .atLeast(1))
+    static let syntax = CommandSyntax("[OPTIONS] VOLUME [VOLUME...]", "Remove volumes", .atLeast(1))
     static let flags: [Flag<VolumeRemoveCommand>] = [
-        .bool(\.force, "force", "f", "Force the removal of one or more volumes")
+        .bool(\.force, "force", "f", "Do not mind volumes that are not there")
     ]
 
     var force = false
@@ -112,11 +112,11 @@ struct VolumeRemoveCommand: Command {
 
 /// `berth volume prune`.
 struct VolumePruneCommand: Command {
-    static let syntax = CommandSyntax("[OPTIONS]", "Remove unused local volumes", .none)
+    static let syntax = CommandSyntax("[OPTIONS]", "Remove volumes that no container uses", .none)
     static let flags: [Flag<VolumePruneCommand>] = [
-        .bool(\.all, "all", "a", "Remove all unused volumes, not just anonymous ones"),
-        .list(\.filters, "filter", nil, "Provide filter values (e.g. \"label=<label>\")", value: "filter"),
-        .bool(\.force, "force", "f", "Do not prompt for confirmation"),
+        .bool(\.all, "all", "a", "Volumes with a name too, not only anonymous ones"),
+        .list(\.filters, "filter", nil, "Only those that match (such as label=key)", value: "filter"),
+        .bool(\.force, "force", "f", "Do not ask first"),
     ]
 
     var all = false

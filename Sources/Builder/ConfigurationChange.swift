@@ -1,0 +1,80 @@
+public import Errors
+public import OCI
+
+/// Dockerfile instructions that change an image's configuration and nothing else, outside of a build:
+/// `--change` of import and commit.
+public enum ConfigurationChange {
+    /// Applies the instructions in order. As in Docker: CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL
+    /// ONBUILD SHELL STOPSIGNAL USER VOLUME WORKDIR; others are refused. Variables are not expanded.
+    public static func apply(
+        _ changes: [String], to config: ImageConfig.Execution
+    ) throws(BerthError) -> ImageConfig.Execution {
+        var config = config
+        for change in changes {
+            let file = try Dockerfile("FROM scratch\n" + change, name: "--change")
+            for instruction in file.stages.flatMap(\.instructions) {
+                do throws(SyntaxError) {
+                    try apply(instruction.command, to: &config)
+                } catch {
+                    throw .invalidArgument("--change \"\(change)\": \(error.reason)")
+                }
+            }
+        }
+        return config
+    }
+
+    private static func apply(_ command: Command, to config: inout ImageConfig.Execution) throws(SyntaxError) {
+        switch command {
+        case .command(let line): config.cmd = words(line, config)
+        case .entrypoint(let line): config.entrypoint = words(line, config)
+        case .environment(let variables):
+            for variable in variables {
+                config.env = (config.env ?? []).filter { !$0.hasPrefix(variable.name + "=") }
+                    + ["\(variable.name)=\(variable.value)"]
+            }
+        case .label(let labels):
+            for label in labels { config.labels = (config.labels ?? [:]).merging([label.name: label.value]) { $1 } }
+        case .expose(let ports):
+            for port in ports {
+                for key in try StageBuilder.ports(port) {
+                    config.exposedPorts = (config.exposedPorts ?? [:]).merging([key: Empty()]) { $1 }
+                }
+            }
+        case .volume(let paths):
+            for path in paths { config.volumes = (config.volumes ?? [:]).merging([path: Empty()]) { $1 } }
+        case .onBuild(let text): config.onBuild = (config.onBuild ?? []) + [text]
+        case .shell(let words): config.shell = words
+        case .stopSignal(let signal):
+            guard StageBuilder.isSignal(signal) else { throw SyntaxError("invalid signal: \(signal)") }
+            config.stopSignal = signal
+        case .user(let user): config.user = user
+        case .workingDirectory(let path):
+            config.workingDir = path.hasPrefix("/") ? path : (config.workingDir ?? "") + "/" + path
+        case .healthcheck(let check): config.healthcheck = health(check)
+        case .add, .copy, .run, .argument, .maintainer:
+            throw SyntaxError("only instructions that change the configuration can be given here")
+        }
+    }
+
+    private static func words(_ line: CommandLine, _ config: ImageConfig.Execution) -> [String] {
+        switch line {
+        case .exec(let words): words
+        case .shell(let text): text.isEmpty ? [] : (config.shell ?? ["/bin/sh", "-c"]) + [text]
+        }
+    }
+
+    private static func health(_ check: Healthcheck) -> ImageConfig.Healthcheck {
+        switch check {
+        case .none:
+            var health = ImageConfig.Healthcheck()
+            health.test = ["NONE"]
+            return health
+        case .command(let line, var health):
+            switch line {
+            case .shell(let text): health.test = ["CMD-SHELL", text]
+            case .exec(let words): health.test = ["CMD"] + words
+            }
+            return health
+        }
+    }
+}
