@@ -42,6 +42,27 @@ public struct NewExec: Sendable {
     }
 
     private static func startThrowing(_ plan: ExecPlan) throws -> NewExec {
+        let (pid, pidfd, handshake) = try clone(plan)
+        do {
+            if try plan.cgroup?.descriptorForClone() == nil { try plan.cgroup?.add(pid) }
+            try handshake.proceed()
+            guard case .ready(let terminal)? = try expect(handshake) else {
+                throw StartFailure(reason: .setup, message: "the exec's process ended while it was set up")
+            }
+            try handshake.proceed()
+            // The end of the stream: `execve` closed it.
+            _ = try expect(handshake)
+            return NewExec(pid: pid, terminal: terminal)
+        } catch {
+            try? Linux.Process.signal(SIGKILL, to: pidfd)
+            _ = try? Linux.Process.wait(pid)
+            throw error
+        }
+    }
+
+    /// The child's end of the handshake is closed here when this returns: an end that the parent held
+    /// too would never tell it that the child is gone.
+    private static func clone(_ plan: ExecPlan) throws -> (pid_t, FileDescriptor, Handshake) {
         let (parentEnd, childEnd) = try UnixSocket.pair()
         let inCgroup = try plan.cgroup?.descriptorForClone()
         // A PID namespace is entered by being born in it: the parent points there for one clone.
@@ -49,27 +70,15 @@ public struct NewExec: Sendable {
         let joinsPIDs = plan.namespaces.contains(.pid)
         if joinsPIDs { try Linux.Process.join(plan.target, .pid) }
         let result = Result { try Linux.Process.clone(cgroup: inCgroup) }
-        if joinsPIDs { try Linux.Process.join(ownPIDs, .pid) }
-
-        switch try result.get() {
-        case .child:
+        switch result {
+        case .success(.child):
             ExecInit(plan: plan, handshake: Handshake(socket: childEnd)).run()
-        case .parent(let pid, let pidfd):
-            let handshake = Handshake(socket: parentEnd)
-            do {
-                if inCgroup == nil { try plan.cgroup?.add(pid) }
-                try handshake.proceed()
-                guard case .ready(let terminal)? = try expect(handshake) else {
-                    throw StartFailure(reason: .setup, message: "the exec's process ended while it was set up")
-                }
-                try handshake.proceed()
-                _ = try expect(handshake)
-                return NewExec(pid: pid, terminal: terminal)
-            } catch {
-                try? Linux.Process.signal(SIGKILL, to: pidfd)
-                _ = try? Linux.Process.wait(pid)
-                throw error
-            }
+        case .success(.parent(let pid, let pidfd)):
+            if joinsPIDs { try Linux.Process.join(ownPIDs, .pid) }
+            return (pid, pidfd, Handshake(socket: parentEnd))
+        case .failure(let error):
+            if joinsPIDs { try Linux.Process.join(ownPIDs, .pid) }
+            throw error
         }
     }
 

@@ -28,35 +28,37 @@ struct UserLookup {
     /// them: those that list the user, unless a group was named.
     func resolve(_ text: String, additionalGroups: [String]) throws(StartFailure) -> Found {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        let name = parts.first.map(String.init) ?? ""
-        let entry = passwd.first { $0.count >= 4 && ($0[0] == name || $0[2] == name) } ?? nil
+        // No user is root.
+        let name = parts.first.flatMap { $0.isEmpty ? nil : String($0) } ?? "0"
+        let entry = passwd.first { $0.count >= 4 && ($0[0] == name || $0[2] == name) }
         var user = RuntimeSpec.User()
         if let entry, let uid = UInt32(entry[2]), let gid = UInt32(entry[3]) {
             user.uid = uid
             user.gid = gid
         } else if let uid = UInt32(name) {
             user.uid = uid
-        } else if !name.isEmpty {
+        } else {
             throw StartFailure(
                 reason: .environment, message: "unable to find user \(name): no matching entries in passwd file")
         }
         var groups: [UInt32] = []
         if parts.count == 2, !parts[1].isEmpty {
             user.gid = try groupID(String(parts[1]))
-        } else if let login = entry?.first ?? (name.isEmpty ? "root" : nil) {
+        } else if let login = entry?.first {
             groups = group.filter { $0.count >= 4 && $0[3].split(separator: ",").contains(login) }
                 .compactMap { UInt32($0[2]) }
         }
         for extra in additionalGroups { groups.append(try groupID(extra)) }
         user.additionalGids = groups.isEmpty ? nil : groups
-        let home = entry.flatMap { $0.count >= 6 && !$0[5].isEmpty ? String($0[5]) : nil } ?? "/"
+        let home = entry.flatMap { $0.count >= 6 && !$0[5].isEmpty ? String($0[5]) : nil }
+            ?? (user.uid == 0 ? "/root" : "/")
         return Found(user: user, home: home)
     }
 
     /// The home directory of a numeric user.
     func home(of uid: UInt32) -> String {
         let entry = passwd.first { $0.count >= 6 && UInt32($0[2]) == uid }
-        return entry.map { String($0[5]) } ?? "/"
+        return entry.map { String($0[5]) } ?? (uid == 0 ? "/root" : "/")
     }
 
     private func groupID(_ name: String) throws(StartFailure) -> UInt32 {

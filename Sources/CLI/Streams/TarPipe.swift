@@ -2,6 +2,7 @@ import Archive
 import Client
 import Errors
 import Linux
+import Synchronization
 
 /// Joins archives, which are written and read by blocking code, to bodies of requests and responses,
 /// which are not.
@@ -10,18 +11,17 @@ enum TarPipe {
     /// daemon never takes half an archive for a whole one.
     static func upload(_ pack: @escaping @Sendable (TarWriter) throws -> Void) -> EngineRequest.Body {
         .stream(contentType: "application/x-tar") { body in
-            let (readEnd, writeEnd) = try pipe()
-            // The end of the pipe that is written to closes when this closure is let go.
-            let packing = Task { [writeEnd] in
+            let (reader, writer) = try PipeEnd.pair()
+            let packing = Task {
                 try await BlockingReader.run {
-                    let writer = TarWriter(to: writeEnd)
-                    try pack(writer)
-                    try writer.finish()
+                    let archive = TarWriter(to: try writer.take())
+                    try pack(archive)
+                    try archive.finish()
                 }
             }
-            _ = consume writeEnd
+            let end = try reader.take()
             do {
-                while let bytes = try await BlockingReader.read(readEnd) { try await body.write(bytes) }
+                while let bytes = try await BlockingReader.read(end) { try await body.write(bytes) }
             } catch {
                 packing.cancel()
                 throw error
@@ -38,29 +38,47 @@ enum TarPipe {
     static func download<Result: Sendable>(
         _ body: ResponseBody, _ unpack: @escaping @Sendable (FileDescriptor) throws -> Result
     ) async throws -> Result {
-        let (readEnd, writeEnd) = try pipe()
-        let feeding = Task { [writeEnd] in
-            for try await bytes in body {
-                try await BlockingReader.run { try writeEnd.writeAll(bytes) }
-            }
+        let (reader, writer) = try PipeEnd.pair()
+        let feeding = Task {
+            let end = try writer.take()
+            for try await bytes in body { try await BlockingReader.run { try end.writeAll(bytes) } }
         }
-        _ = consume writeEnd
         do {
-            let result = try await BlockingReader.run { [readEnd] in try unpack(readEnd) }
-            _ = consume readEnd
+            let result = try await BlockingReader.run { try unpack(try reader.take()) }
             feeding.cancel()
             return result
         } catch let error as SystemError {
             throw BerthError("unpacking the archive", error)
+        } catch {
+            // A stream that broke off explains an archive that ended too early.
+            if case .failure(let cause as BerthError) = await feeding.result { throw cause }
+            throw error
         }
     }
+}
 
-    private static func pipe() throws -> (FileDescriptor, FileDescriptor) {
+/// One end of a pipe, given away once. The other end learns that it is over when its only owner is
+/// gone, so nobody else may hold on to it.
+private final class PipeEnd: Sendable {
+    private let descriptor: Mutex<FileDescriptor?>
+
+    private init(_ descriptor: FileDescriptor) { self.descriptor = Mutex(descriptor) }
+
+    static func pair() throws(BerthError) -> (reader: PipeEnd, writer: PipeEnd) {
         do throws(SystemError) {
             let (read, write) = try FileDescriptor.pipe()
-            return (read, write)
+            return (PipeEnd(read), PipeEnd(write))
         } catch {
             throw BerthError("making a pipe", error)
         }
+    }
+
+    func take() throws(BerthError) -> FileDescriptor {
+        let taken = descriptor.withLock { descriptor in
+            defer { descriptor = nil }
+            return descriptor
+        }
+        guard let taken else { throw .internal("an end of a pipe was given away twice") }
+        return taken
     }
 }
