@@ -92,12 +92,12 @@ let package = Package(
         // Mechanisms.
         library("ContainerRuntime", ["Linux", "OCI", "CYajl", "Errors"]),
         library("ImageStore", ["Archive", "Linux", "OCI", "Errors", .crypto, .grdb, .logging]),
-        library("Network", ["CNftables", "DNS", "Linux", "Errors", .logging]),
+        library("Networking", ["CNftables", "DNS", "Linux", "Errors", .logging]),
 
         // Policy.
         library("Builder", ["ImageStore", "Archive", "Linux", "OCI", "Errors", .crypto, .grdb, .logging, .asyncHTTP, .collections]),
         library("Engine", [
-            "Builder", "ContainerRuntime", "Network", "ImageStore", "ShimProtocol", "Archive", "Linux", "OCI", "EngineAPI", "Errors",
+            "Builder", "ContainerRuntime", "Networking", "ImageStore", "ShimProtocol", "Archive", "Linux", "OCI", "EngineAPI", "Errors",
             .grdb, .logging, .nio, .nioPosix, .collections,
         ]),
 
@@ -121,7 +121,7 @@ let package = Package(
         tests("Linux"),
         tests("Archive"),
         tests("ImageStore", ["OCI"]),
-        tests("Network"),
+        tests("Networking"),
         tests("Builder", ["OCI"]),
         tests("Engine", ["EngineAPI"]),
         tests("Server", ["EngineAPI", "Errors", "Linux", .logging, .nioHTTP1, .nioPosix]),

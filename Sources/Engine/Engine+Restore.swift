@@ -1,6 +1,6 @@
 import Errors
 import Linux
-import Network
+import Networking
 import ShimProtocol
 
 /// What a starting daemon does with what the last one left.

@@ -5,7 +5,7 @@ import GRDB
 import ImageStore
 import Linux
 import Logging
-import Network
+import Networking
 import ShimProtocol
 import Synchronization
 

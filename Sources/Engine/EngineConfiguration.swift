@@ -1,5 +1,5 @@
 import EngineAPI
-import Network
+import Networking
 
 /// Settings of one engine. Paths are absolute.
 public struct EngineConfiguration: Sendable {

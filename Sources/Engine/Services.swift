@@ -3,7 +3,7 @@ import Errors
 import ImageStore
 import Linux
 import Logging
-import Network
+import Networking
 import Synchronization
 
 /// NIO has a protocol of this name.

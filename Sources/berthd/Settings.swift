@@ -3,7 +3,7 @@ import Errors
 import FoundationEssentials
 import Linux
 import Logging
-import Network
+import Networking
 import Server
 
 /// What the daemon runs with: flags over the settings file over defaults.

@@ -27,13 +27,23 @@ struct ContainerAttachment: Sendable {
             for await signal in taken {
                 if signal == SignalProxy.windowChange {
                     if isTerminal { await sizer.apply() }
-                } else if forwardsSignals, let name = SignalProxy.name(signal) {
-                    try? await client.killContainer(id, signal: name)
-                } else if !forwardsSignals, signal != SignalProxy.windowChange, SignalProxy.name(signal) != "CONT" {
-                    Exit.now(128 + signal)
+                } else if let name = SignalProxy.name(signal) {
+                    await handle(signal, name)
                 }
             }
         }
+    }
+
+    private func handle(_ signal: Int32, _ name: String) async {
+        if forwardsSignals {
+            do {
+                try await client.killContainer(id, signal: name)
+                return
+            } catch {
+                // Nobody is there to take it, so it means this command.
+            }
+        }
+        if SignalProxy.ends(signal) { Exit.now(128 + signal) }
     }
 
     func applySize() async {
@@ -72,8 +82,8 @@ struct AttachedRun: Sendable {
             try await start()
         } catch {
             stream.close()
-            // The daemon removes what could not be started; the next command should not meet its name.
-            if endsRemoved { _ = try? await wait.exitCode() }
+            // What could not be started does not end, so nothing else removes it.
+            if endsRemoved { try? await client.removeContainer(id, volumes: true, force: true) }
             throw error
         }
         await attachment.applySize()

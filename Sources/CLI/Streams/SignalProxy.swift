@@ -9,6 +9,9 @@ enum SignalProxy {
 
     static let windowChange = SIGWINCH
 
+    /// Whether the signal ends a program that does not listen for it.
+    static func ends(_ signal: Int32) -> Bool { signal != SIGCONT && signal != SIGWINCH }
+
     /// The name that the API takes; nil for signals that stay here.
     static func name(_ signal: Int32) -> String? {
         switch signal {

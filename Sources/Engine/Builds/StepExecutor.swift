@@ -4,7 +4,7 @@ import Errors
 import FoundationEssentials
 import ImageStore
 import Linux
-import Network
+import Networking
 import OCI
 import ShimProtocol
 

@@ -1,7 +1,7 @@
 import EngineAPI
 import Errors
 import Linux
-import Network
+import Networking
 import OCI
 import ShimProtocol
 

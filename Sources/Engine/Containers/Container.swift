@@ -2,7 +2,7 @@ import EngineAPI
 import Errors
 import Linux
 import Logging
-import Network
+import Networking
 import ShimProtocol
 
 /// One container: its record, where it is in its life, and the shim that runs it.

@@ -2,7 +2,7 @@ import EngineAPI
 import Errors
 import FoundationEssentials
 import Linux
-import Network
+import Networking
 import OCI
 
 extension Engine {

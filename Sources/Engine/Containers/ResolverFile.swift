@@ -1,6 +1,6 @@
 import EngineAPI
 import Linux
-import Network
+import Networking
 
 /// `/etc/resolv.conf`: the host's, and what a container gets.
 enum ResolverFile {

@@ -1,7 +1,7 @@
 import EngineAPI
 import Errors
 import Linux
-import Network
+import Networking
 
 extension Engine: NetworkBackend {
     // MARK: The three that are always there

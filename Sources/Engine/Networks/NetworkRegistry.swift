@@ -1,7 +1,7 @@
 import EngineAPI
 import Errors
 import Linux
-import Network
+import Networking
 import Synchronization
 
 /// All networks with their address books and members. What the kernel has of them is made by

@@ -2,7 +2,7 @@ import Errors
 import Linux
 import Testing
 
-@testable import Network
+@testable import Networking
 
 @Suite struct FirewallElementsTests {
     let network = BridgeNetwork(

@@ -4,7 +4,7 @@ import Glibc
 import Linux
 import Testing
 
-@testable import Network
+@testable import Networking
 
 private let any = IPAddress("0.0.0.0")!
 private let loopback = IPAddress("127.0.0.1")!

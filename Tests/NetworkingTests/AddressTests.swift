@@ -1,7 +1,7 @@
 import Errors
 import Testing
 
-@testable import Network
+@testable import Networking
 
 private func subnet(_ text: String) -> Subnet {
     do { return try Subnet(cidr: text) } catch { fatalError("\(error)") }

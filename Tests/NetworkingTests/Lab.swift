@@ -2,7 +2,7 @@ import DNS
 import Glibc
 import Linux
 
-@testable import Network
+@testable import Networking
 
 /// A host of its own for a test: a network namespace with an interface to a second one, the world.
 /// Both end with the last descriptor, and everything in them. Needs root; sends nothing out.

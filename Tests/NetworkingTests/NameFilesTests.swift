@@ -3,7 +3,7 @@ import Linux
 import Synchronization
 import Testing
 
-@testable import Network
+@testable import Networking
 
 private final class Book: Sendable {
     let table = Mutex(NameTable(network: "n"))
