@@ -119,11 +119,17 @@ struct ComposeRunCommand: ComposeMember {
             Console.print(created.name)
             return
         }
-        try await AttachedRun(
-            id: created.id, isTerminal: usesTerminal,
-            streams: AttachedStreams(input: interactive ?? true, output: true, error: true), detachKeys: .standard,
-            forwardsSignals: true, endsRemoved: removesAfter, session: session
-        ).run { try await session.client.startContainer(created.id) }
+        do {
+            try await AttachedRun(
+                id: created.id, isTerminal: usesTerminal,
+                streams: AttachedStreams(input: interactive ?? true, output: true, error: true),
+                detachKeys: .standard, forwardsSignals: true, endsRemoved: false, session: session
+            ).run { try await session.client.startContainer(created.id) }
+        } catch {
+            // A service may have a restart policy, with which the daemon removes nothing by itself.
+            if removesAfter { try? await session.client.removeContainer(created.id, volumes: true, force: true) }
+            throw error
+        }
     }
 
     private func options(_ session: Session) throws -> RunOptions {

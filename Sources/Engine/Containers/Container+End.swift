@@ -169,7 +169,7 @@ extension Container {
 
     /// Removes all there is of a container that does not run. The row goes last, so that a removal
     /// that was cut short can be done again.
-    private func remove(withVolumes: Bool) async throws {
+    func remove(withVolumes: Bool) async throws {
         if case .removing = phase { return }
         restartTimer?.cancel()
         phase = .removing

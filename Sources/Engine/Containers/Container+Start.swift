@@ -20,7 +20,13 @@ extension Container {
             }
             restartTimer?.cancel()
             record.wasStoppedByUser = false
-            try await run()
+            do {
+                try await run()
+            } catch {
+                // What was to go with its end goes with a start that came to nothing, too.
+                if record.hostConfig.autoRemove { try? await remove(withVolumes: true) }
+                throw error
+            }
         }
     }
 
