@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import uuid
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from harness.cli import Cli, eventually
 from harness.daemon import BINARIES, Daemon, nft_tables
 from harness.images import busybox_tar
 from harness.peer import Peer
+
+
+def pytest_configure():
+    # A run that is told to stop cleans up like one that is interrupted.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

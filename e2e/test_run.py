@@ -115,10 +115,19 @@ def test_read_only_bind_mount_of_a_file(berth, tmp_path):
     berth.fails("run", "--rm", "-v", flag, "busybox", "sh", "-c", "echo x > /etc/app/conf", match="Read-only file system")
 
 
-def test_missing_bind_source_is_an_error(berth, tmp_path):
-    missing = tmp_path / "missing"
-    berth.fails("run", "--rm", "-v", f"{missing}:/data", "busybox", "true", match=f"{missing}", code=125)
-    assert not missing.exists()
+def test_missing_file_to_bind_is_an_error(berth, tmp_path):
+    """Docker would make a directory of that name."""
+    missing = tmp_path / "app" / ".env"
+    berth.fails("run", "--rm", "-v", f"{missing}:/app/.env:ro", "busybox", "true", match=f"does not exist: {missing}", code=125)
+    assert not missing.parent.exists()
+
+
+def test_missing_folder_to_bind_is_made(berth, tmp_path):
+    missing = tmp_path / "data"
+    berth("run", "--rm", "-v", f"{missing}:/data", "busybox", "touch", "/data/file")
+    assert (missing / "file").exists()
+    missing = tmp_path / "other"
+    berth.fails("run", "--rm", "--mount", f"type=bind,src={missing},dst=/data", "busybox", "true", match="does not exist", code=125)
 
 
 def test_named_volume_keeps_its_data(berth, name):

@@ -60,21 +60,22 @@ public struct DaemonLauncher: Sendable {
     }
 
     private func connection(to host: EngineHost, pid: pid_t, log: Log) async throws -> Connection {
-        let deadline = ContinuousClock.now + .seconds(Self.patience)
+        var deadline = ContinuousClock.now + .seconds(Self.patience)
+        var ended: ExitStatus?
         while ContinuousClock.now < deadline {
             if let connection = try? await Connection.open(host.address) { return connection }
-            if let ended = Process.reapAny(), ended.pid == pid {
-                // Another command may have started one at the same moment, which then won the socket.
-                if let connection = try? await Connection.open(host.address) { return connection }
-                throw BerthError.unavailable(
-                    "the Berth daemon ended with status \(ended.status.code) right after its start. "
-                        + "Its log (\(log.path)) ends with:\n\(log.lastLines())")
+            if ended == nil, let child = Process.reapAny(), child.pid == pid {
+                ended = child.status
+                // Another command may have started one at the same moment, which then wins the socket.
+                deadline = min(deadline, ContinuousClock.now + .seconds(1))
             }
             try await Task.sleep(for: .milliseconds(4))
         }
+        let failure =
+            ended.map { "ended with status \($0.code) right after its start" }
+            ?? "(pid \(pid)) did not listen on \(host) within \(Int(Self.patience)) seconds"
         throw BerthError.unavailable(
-            "the Berth daemon (pid \(pid)) did not listen on \(host) within \(Int(Self.patience)) seconds. "
-                + "Its log (\(log.path)) ends with:\n\(log.lastLines())")
+            "the Berth daemon \(failure). Its log (\(log.path)) ends with:\n\(log.lastLines())")
     }
 
     private func locate() -> String? {

@@ -28,7 +28,10 @@ extension EngineClient {
         query.add("name", name)
         query.add("platform", platform)
         var request = request
-        if caBundle { request.hostConfig.annotations = (request.hostConfig.annotations ?? [:]).merging(["berth.ca-bundle": "true"]) { $1 } }
+        if caBundle {
+            request.hostConfig.annotations = (request.hostConfig.annotations ?? [:]).merging(["berth.ca-bundle": "true"]
+            ) { $1 }
+        }
         return try await value(
             EngineRequest(.post, "/containers/create", query: query, body: try Self.encode(request)))
     }

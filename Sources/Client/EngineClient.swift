@@ -128,7 +128,7 @@ public struct EngineClient: Sendable {
             switch body {
             case .empty, .bytes: break
             case .descriptor(let descriptor, _):
-                while let piece = try await BlockingReader.read(descriptor) { try await writer.write(piece) }
+                while let piece = try await BlockingWork.read(descriptor) { try await writer.write(piece) }
             case .stream(_, let produce): try await produce(writer)
             }
             try await connection.channel.writeAndFlush(HTTPClientRequestPart.end(nil)).get()

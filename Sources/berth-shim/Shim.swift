@@ -260,7 +260,11 @@ final class Shim {
     }
 
     private func ended(_ status: ExitStatus) {
-        guard phase == .running else { return }
+        guard phase == .running else {
+            // Killed between its making and its start: a cancelled build, most likely.
+            if phase == .created { fail(Failure(.setup, "the container was killed before it started")) }
+            return
+        }
         phase = .exited
         // Without a PID namespace of its own the first process leaves its children behind.
         try? cgroup.killAll()

@@ -1,5 +1,6 @@
 import Client
 import Errors
+import Linux
 import Testing
 
 @Suite struct EngineHostTests {
@@ -50,5 +51,25 @@ import Testing
     @Test func pathsAndQueriesAreEncoded() {
         #expect(PercentEncoding.path("host:5000/a b@sha256:1") == "host:5000/a%20b@sha256:1")
         #expect(PercentEncoding.query("{\"a\":[\"b=c&d\"]}") == "%7B%22a%22:%5B%22b%3Dc%26d%22%5D%7D")
+    }
+}
+
+@Suite struct BlockingWorkTests {
+    /// More work at once than a pool would have threads: each piece waits for the one after it.
+    @Test func workThatWaitsForOtherWorkDoesNotStopIt() async throws {
+        let pipes = try (0..<8).map { _ in try FileDescriptor.pipe() }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for index in 0..<7 {
+                group.addTask {
+                    try await BlockingWork.run {
+                        let byte = try pipes[index].read.read(upTo: 1)
+                        try pipes[index + 1].write.writeAll(byte)
+                    }
+                }
+            }
+            try await BlockingWork.write([7], to: pipes[0].write)
+            #expect(try await BlockingWork.read(pipes[7].read) == [7])
+            try await group.waitForAll()
+        }
     }
 }

@@ -228,3 +228,49 @@ private final class Collected: @unchecked Sendable {
         #expect(steps[0].command.suffix(3) == ["bookworm", "/r", "http://m/debian"])
     }
 }
+
+@Suite struct ComposeOutputTests {
+    @Test func healthAndExitCodesAreReadOutOfTheStatus() {
+        #expect(ComposeRow.health("Up 2 minutes (healthy)") == "healthy")
+        #expect(ComposeRow.health("Up 3 seconds (unhealthy)") == "unhealthy")
+        #expect(ComposeRow.health("Up 3 seconds (health: starting)") == "starting")
+        #expect(ComposeRow.health("Up 3 seconds") == "")
+        #expect(ComposeRow.exitCode("Exited (137) 2 minutes ago") == 137)
+        #expect(ComposeRow.exitCode("Up 2 minutes") == 0)
+    }
+
+    @Test func scalesAreParsed() throws {
+        #expect(try ScaleSpec.parse(["web=3", "db=0"]) == ["web": 3, "db": 0])
+        #expect(throws: (any Error).self) { try ScaleSpec.parse(["web"]) }
+    }
+
+    @Test func theBoardShowsEachThingOnce() {
+        var board = ProgressBoard()
+        board.set(.init(.container, "a-web-1"), .creating)
+        #expect(board.isBusy)
+        board.set(.init(.container, "a-web-1"), .created)
+        let text = board.redraw(now: .now)
+        #expect(text.contains("[+] Running 1/1"))
+        #expect(text.contains("Container a-web-1") && text.contains("Created") && !text.contains("Creating"))
+        #expect(board.erase() == "\u{1B}[2A\r\u{1B}[J")
+        #expect(board.erase() == "")
+    }
+
+    @Test func wordsOfInstructionsAreQuotedOnlyWhereNeeded() {
+        #expect(BootstrapCommand.word("/usr/bin:/bin") == "/usr/bin:/bin")
+        #expect(BootstrapCommand.word("two words") == "\"two words\"")
+        #expect(BootstrapCommand.word("") == "\"\"")
+    }
+
+    @Test func linesOverwrittenByCarriageReturnsKeepTheirLastState() {
+        #expect(LogLines.split("a\r\nb\rc\nrest") == (["a", "c"], "rest") as (lines: [String], rest: String))
+        #expect(LogLines.plain("\u{1B}[31mred\u{1B}[0m\tx") == "red    x")
+    }
+
+    @Test func timesAreParsed() throws {
+        #expect(try TimeSpec.parse("1700000000.5") == "1700000000.5")
+        #expect(try TimeSpec.parse("1970-01-02") == "86400")
+        #expect(try TimeSpec.parse("1970-01-01T00:01:00.25Z") == "60.25")
+        #expect(throws: (any Error).self) { try TimeSpec.parse("yesterday") }
+    }
+}

@@ -110,9 +110,15 @@ class Daemon:
         return {line.strip() for text in listed for line in re.split(r"[\n,]", text) if line.strip()}
 
     def links(self) -> set[str]:
-        shown = json.loads(subprocess.check_output(["ip", "-json", "-details", "link"]))
-        kinds = {link["ifname"]: link.get("linkinfo", {}).get("info_kind") for link in shown}
-        return {name for name, kind in kinds.items() if kind in ("veth", "bridge")}
+        """The bridges with addresses of ours, and the cables on them."""
+        links = json.loads(subprocess.check_output(["ip", "-json", "address"]))
+        bridges = {
+            link["ifname"]
+            for link in links
+            for address in link.get("addr_info", [])
+            if address["family"] == "inet" and ipaddress.ip_address(address["local"]) in self.network
+        }
+        return bridges | {link["ifname"] for link in links if link.get("master") in bridges}
 
     def cgroups(self) -> set[str]:
         """Those below this daemon's own parent, on whatever hierarchies there are."""

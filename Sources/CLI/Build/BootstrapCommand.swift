@@ -90,14 +90,20 @@ struct BootstrapCommand: Command {
         let setsPath = environment.contains { $0.hasPrefix("PATH=") }
         for pair in (setsPath ? [] : [path]) + environment {
             let (name, value) = Parse.pair(pair)
-            changes.append("ENV \(name)=\(TemplateValue.quoted(value ?? ""))")
+            changes.append("ENV \(name)=\(Self.word(value ?? ""))")
         }
         for label in labels {
             let (name, value) = Parse.pair(label)
-            changes.append("LABEL \(TemplateValue.quoted(name))=\(TemplateValue.quoted(value ?? ""))")
+            changes.append("LABEL \(Self.word(name))=\(Self.word(value ?? ""))")
         }
         if let workingDirectory { changes.append("WORKDIR \(workingDirectory)") }
         return changes
+    }
+
+    /// A word of a Dockerfile: in quotes only where something in it would otherwise mean something.
+    static func word(_ text: String) -> String {
+        let isPlain = !text.isEmpty && text.allSatisfy { $0.isLetter || $0.isNumber || "-_./:,+@%=".contains($0) }
+        return isPlain ? text : TemplateValue.quoted(text)
     }
 
     private func say(_ text: String) {
@@ -257,14 +263,14 @@ struct ToolRun: Sendable {
         defer { interruption.program = nil }
         var pending = ""
         var last: [String] = []
-        while let bytes = try await BlockingReader.read(reader, upTo: 64 * 1024) {
+        while let bytes = try await BlockingWork.read(reader, upTo: 64 * 1024) {
             let (lines, rest) = LogLines.split(pending + String(decoding: bytes, as: UTF8.self))
             pending = rest
             for line in lines where !line.isEmpty { show(line) }
             last = (last + lines).suffix(Self.keptLines)
         }
         clear()
-        let status = try await BlockingReader.run { try Process.wait(pid) }
+        let status = try await BlockingWork.run { try Process.wait(pid) }
         try interruption.check()
         guard status.code == 0 else {
             throw BerthError.internal(

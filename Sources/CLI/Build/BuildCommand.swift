@@ -139,16 +139,16 @@ struct BuildCommand: Command {
 enum StandardInputContext {
     static func body() async throws -> EngineRequest.Body {
         var head: [UInt8] = []
-        while head.count < 512, let more = try await BlockingReader.read(Console.input, upTo: 64 * 1024) {
+        while head.count < 512, let more = try await BlockingWork.read(Console.input, upTo: 64 * 1024) {
             head += more
         }
         guard isArchive(head) else {
-            while let more = try await BlockingReader.read(Console.input) { head += more }
+            while let more = try await BlockingWork.read(Console.input) { head += more }
             return TarPipe.upload { [head] writer in try writer.add(file: "Dockerfile", head) }
         }
         return .stream(contentType: "application/x-tar") { [head] writer in
             try await writer.write(head)
-            while let more = try await BlockingReader.read(Console.input) { try await writer.write(more) }
+            while let more = try await BlockingWork.read(Console.input) { try await writer.write(more) }
         }
     }
 

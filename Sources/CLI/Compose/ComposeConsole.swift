@@ -36,15 +36,25 @@ final class ComposeConsole: Sendable {
         case .transfer(let service, _, let message):
             guard style == .live else { return }
             board.withLock { $0.transfer(service, message) }
-        case .log(let line):
-            settle()
-            logs.print(line)
-        case .exited(let container, _, let code):
-            settle()
-            logs.printExit(of: container, code: code)
+        case .log(let line): printAbove { logs.print(line) }
+        case .exited(let container, _, let code): printAbove { logs.printExit(of: container, code: code) }
         case .warning(let text):
-            settle()
-            Console.note(style == .live ? "\u{1B}[33m!\u{1B}[0m \(text)" : "WARN: \(text)")
+            printAbove { Console.note(style == .live ? "\u{1B}[33m!\u{1B}[0m \(text)" : "WARN: \(text)") }
+        }
+    }
+
+    /// Prints lines that stay, above what is still redrawn.
+    private func printAbove(_ print: () -> Void) {
+        guard style == .live else { return print() }
+        board.withLock { board in
+            if board.isBusy {
+                draw(board.erase())
+                print()
+                draw(board.redraw(now: .now))
+            } else {
+                board.settle()
+                print()
+            }
         }
     }
 
@@ -130,9 +140,17 @@ struct ProgressBoard {
         rows[index].layers[message.id] = (detail.current, detail.total)
     }
 
+    /// Leaves what is shown as it is, and begins anew below it.
     mutating func settle() {
         rows = []
         drawnLines = 0
+    }
+
+    /// Takes away what is shown, until the next `redraw`.
+    mutating func erase() -> String {
+        guard drawnLines > 0 else { return "" }
+        defer { drawnLines = 0 }
+        return "\u{1B}[\(drawnLines)A\r\u{1B}[J"
     }
 
     /// Escape sequences and text that bring the terminal up to date.

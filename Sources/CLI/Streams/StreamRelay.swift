@@ -55,7 +55,7 @@ struct StreamRelay: Sendable {
         var filter = DetachFilter(detachKeys)
         let watchesKeys = isTerminal && Console.input.isTerminal
         do {
-            while let typed = try await BlockingReader.read(Console.input, upTo: 32 * 1024) {
+            while let typed = try await BlockingWork.read(Console.input, upTo: 32 * 1024) {
                 guard watchesKeys else {
                     try await stream.write(typed)
                     continue

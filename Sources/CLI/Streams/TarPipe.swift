@@ -13,7 +13,7 @@ enum TarPipe {
         .stream(contentType: "application/x-tar") { body in
             let (reader, writer) = try PipeEnd.pair()
             let packing = Task {
-                try await BlockingReader.run {
+                try await BlockingWork.run {
                     let archive = TarWriter(to: try writer.take())
                     try pack(archive)
                     try archive.finish()
@@ -21,7 +21,7 @@ enum TarPipe {
             }
             let end = try reader.take()
             do {
-                while let bytes = try await BlockingReader.read(end) { try await body.write(bytes) }
+                while let bytes = try await BlockingWork.read(end) { try await body.write(bytes) }
             } catch {
                 packing.cancel()
                 throw error
@@ -41,10 +41,10 @@ enum TarPipe {
         let (reader, writer) = try PipeEnd.pair()
         let feeding = Task {
             let end = try writer.take()
-            for try await bytes in body { try await BlockingReader.run { try end.writeAll(bytes) } }
+            for try await bytes in body { try await BlockingWork.write(bytes, to: end) }
         }
         do {
-            let result = try await BlockingReader.run { try unpack(try reader.take()) }
+            let result = try await BlockingWork.run { try unpack(try reader.take()) }
             feeding.cancel()
             return result
         } catch let error as SystemError {

@@ -185,17 +185,9 @@ private final class StepRun: Sendable {
 
     // MARK: Output
 
-    /// Unpacks Docker's frames until the shim closes the stream.
     private static func read(_ socket: FileDescriptor, to output: any StepOutput) async {
-        var buffer: [UInt8] = []
-        while let bytes = try? await blocking({ try socket.read(upTo: 64 * 1024) }), !bytes.isEmpty {
-            buffer += bytes
-            while buffer.count >= 8 {
-                let length = buffer[4..<8].reduce(0) { $0 << 8 | Int($1) }
-                guard buffer.count >= 8 + length else { break }
-                await output.write(Array(buffer[8..<(8 + length)]), stream: buffer[0] == 2 ? .error : .output)
-                buffer.removeFirst(8 + length)
-            }
+        try? await SocketStream.frames(of: socket.rawValue) { isError, payload in
+            await output.write(payload, stream: isError ? .error : .output)
         }
     }
 }

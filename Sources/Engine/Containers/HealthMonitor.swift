@@ -98,21 +98,11 @@ extension Container {
 /// What a health check prints, at most 4096 bytes of it.
 private enum HealthOutput {
     static func read(_ stream: any ConnectedStream) async -> String {
-        let number = stream.rawValue
-        var buffer: [UInt8] = []
         var text: [UInt8] = []
-        while let bytes = try? await blocking({
-            defer { withExtendedLifetime(stream) {} }
-            return try FileDescriptor(owning: duplicateDescriptor(number)).read(upTo: 4096)
-        }), !bytes.isEmpty {
-            buffer += bytes
-            while buffer.count >= 8 {
-                let length = buffer[4..<8].reduce(0) { $0 << 8 | Int($1) }
-                guard buffer.count >= 8 + length else { break }
-                if text.count < 4096 { text += buffer[8..<(8 + length)] }
-                buffer.removeFirst(8 + length)
-            }
+        try? await SocketStream.frames(of: stream.rawValue) { _, payload in
+            if text.count < 4096 { text += payload }
         }
+        withExtendedLifetime(stream) {}
         return String(decoding: text.prefix(4096), as: UTF8.self)
     }
 }
