@@ -5,7 +5,8 @@ public import OCI
 /// `--change` of import and commit.
 public enum ConfigurationChange {
     /// Applies the instructions in order. As in Docker: CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL
-    /// ONBUILD SHELL STOPSIGNAL USER VOLUME WORKDIR; others are refused. Variables are not expanded.
+    /// ONBUILD SHELL STOPSIGNAL USER VOLUME WORKDIR; others are refused. Variables are those that ENV has
+    /// set so far.
     public static func apply(
         _ changes: [String], to config: ImageConfig.Execution
     ) throws(BerthError) -> ImageConfig.Execution {
@@ -24,31 +25,44 @@ public enum ConfigurationChange {
     }
 
     private static func apply(_ command: Command, to config: inout ImageConfig.Execution) throws(SyntaxError) {
+        let environment = config.env ?? []
+        let expander = Expander { name in
+            environment.last { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
+        }
         switch command {
         case .command(let line): config.cmd = words(line, config)
         case .entrypoint(let line): config.entrypoint = words(line, config)
         case .environment(let variables):
             for variable in variables {
+                let variable = Variable(
+                    name: try expander.word(variable.name), value: try expander.word(variable.value))
                 config.env = (config.env ?? []).filter { !$0.hasPrefix(variable.name + "=") }
                     + ["\(variable.name)=\(variable.value)"]
             }
         case .label(let labels):
-            for label in labels { config.labels = (config.labels ?? [:]).merging([label.name: label.value]) { $1 } }
+            for label in labels {
+                let (name, value) = (try expander.word(label.name), try expander.word(label.value))
+                config.labels = (config.labels ?? [:]).merging([name: value]) { $1 }
+            }
         case .expose(let ports):
             for port in ports {
-                for key in try StageBuilder.ports(port) {
+                for key in try StageBuilder.ports(try expander.word(port)) {
                     config.exposedPorts = (config.exposedPorts ?? [:]).merging([key: Empty()]) { $1 }
                 }
             }
         case .volume(let paths):
-            for path in paths { config.volumes = (config.volumes ?? [:]).merging([path: Empty()]) { $1 } }
+            for path in paths {
+                config.volumes = (config.volumes ?? [:]).merging([try expander.word(path): Empty()]) { $1 }
+            }
         case .onBuild(let text): config.onBuild = (config.onBuild ?? []) + [text]
         case .shell(let words): config.shell = words
-        case .stopSignal(let signal):
+        case .stopSignal(let text):
+            let signal = try expander.word(text)
             guard StageBuilder.isSignal(signal) else { throw SyntaxError("invalid signal: \(signal)") }
             config.stopSignal = signal
-        case .user(let user): config.user = user
-        case .workingDirectory(let path):
+        case .user(let user): config.user = try expander.word(user)
+        case .workingDirectory(let text):
+            let path = try expander.word(text)
             config.workingDir = path.hasPrefix("/") ? path : (config.workingDir ?? "") + "/" + path
         case .healthcheck(let check): config.healthcheck = health(check)
         case .add, .copy, .run, .argument, .maintainer:

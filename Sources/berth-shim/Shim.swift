@@ -67,12 +67,14 @@ final class Shim {
         let container = try NewContainer.clone(plan(standardIO))
         self.container = container
         tell(.created(pid: container.pid))
+        let terminal = try container.awaitReady()
+        // Not before: the child brings up the loopback interface, and an address that is bound while
+        // that is down is not used as the source of answers.
         if let service = launch.names {
             let server = try NameServer(loop: loop, networkOf: container.pidfd)
             server.serve(service)
             names = server
         }
-        let terminal = try container.awaitReady()
         self.terminal = terminal
         try connect(terminal)
         streams.onDrained = { [weak self] in self?.finishIfDone() }
