@@ -95,11 +95,16 @@ let package = Package(
         library("Networking", ["CNftables", "DNS", "Linux", "Errors", .logging]),
 
         // Policy.
-        library("Builder", ["ImageStore", "Archive", "Linux", "OCI", "Errors", .crypto, .grdb, .logging, .asyncHTTP, .collections]),
-        library("Engine", [
-            "Builder", "ContainerRuntime", "Networking", "ImageStore", "ShimProtocol", "Archive", "Linux", "OCI", "EngineAPI", "Errors",
-            .grdb, .logging, .nio, .nioPosix, .collections,
-        ]),
+        library(
+            "Builder",
+            ["ImageStore", "Archive", "Linux", "OCI", "Errors", .crypto, .grdb, .logging, .asyncHTTP, .collections]),
+        library(
+            "Engine",
+            [
+                "Builder", "ContainerRuntime", "Networking", "ImageStore", "ShimProtocol", "Archive", "Linux", "OCI",
+                "EngineAPI", "Errors",
+                .grdb, .logging, .nio, .nioPosix, .collections,
+            ]),
 
         // Edges.
         library("Server", ["Linux", "EngineAPI", "Errors", .logging, .nio, .nioPosix, .nioHTTP1]),
@@ -110,7 +115,9 @@ let package = Package(
         // Programs.
         program("berth", ["CLI"]),
         program("berthd", ["Server", "Engine", "Linux", "Errors", .arguments, .logging, .lifecycle]),
-        program("berth-shim", ["ContainerRuntime", "ShimProtocol", "DNS", "Linux", "OCI", "Errors"], linker: fullyStatic + stripped),
+        program(
+            "berth-shim", ["ContainerRuntime", "ShimProtocol", "DNS", "Linux", "OCI", "Errors"],
+            linker: fullyStatic + stripped),
         program("berth-runtime", ["ContainerRuntime", "Linux", "OCI", "Errors"], linker: fullyStatic + stripped),
 
         // Unit tests, beside each target.

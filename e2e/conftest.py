@@ -37,14 +37,14 @@ def daemon():
     yield daemon
     daemon.end()
     log = daemon.tail()
-    daemon.remove()
-    left = {
-        "mounts": daemon.mounts(),
-        "shims": daemon.shims(),
-        "links": daemon.links() - links,
-        "tables": daemon.tables & nft_tables(),
-        "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{daemon.bridge}")},
-    }
+    left = {"mounts": daemon.mounts(), "shims": daemon.shims(), "cgroups": daemon.cgroups()}
+    if any(left.values()):
+        daemon.remove_by_force()
+    else:
+        daemon.remove()
+    left["links"] = daemon.links() - links
+    left["tables"] = daemon.tables & nft_tables()
+    left["parents"] = {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{daemon.bridge}")}
     assert not any(left.values()), f"left behind at the end: {left}\n{log}"
 
 

@@ -1,5 +1,5 @@
-public import FoundationEssentials
 import Errors
+public import FoundationEssentials
 import ImageStore
 import OCI
 
@@ -56,7 +56,8 @@ extension Builder {
         var entries = try await cache.entries().compactMap { entry -> CacheEntry? in
             guard let layer = entry.record.layer else { return nil }
             return CacheEntry(
-                id: String(entry.key.drop { $0 != ":" }.dropFirst()), kind: .step, description: entry.record.description,
+                id: String(entry.key.drop { $0 != ":" }.dropFirst()), kind: .step,
+                description: entry.record.description,
                 size: entry.record.size, created: entry.record.created, lastUsed: entry.used, useCount: entry.uses,
                 isInUse: inUse.contains(layer), isShared: shared.contains(layer))
         }

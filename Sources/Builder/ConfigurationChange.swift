@@ -36,7 +36,8 @@ public enum ConfigurationChange {
             for variable in variables {
                 let variable = Variable(
                     name: try expander.word(variable.name), value: try expander.word(variable.value))
-                config.env = (config.env ?? []).filter { !$0.hasPrefix(variable.name + "=") }
+                config.env =
+                    (config.env ?? []).filter { !$0.hasPrefix(variable.name + "=") }
                     + ["\(variable.name)=\(variable.value)"]
             }
         case .label(let labels):

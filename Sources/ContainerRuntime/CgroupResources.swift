@@ -14,7 +14,8 @@ extension Cgroup {
         }
         if let blockIO = resources.blockIO { try apply(blockIO) }
         for huge in resources.hugepageLimits ?? [] {
-            let file = isVersion2("hugetlb") ? "hugetlb.\(huge.pageSize).max" : "hugetlb.\(huge.pageSize).limit_in_bytes"
+            let file =
+                isVersion2("hugetlb") ? "hugetlb.\(huge.pageSize).max" : "hugetlb.\(huge.pageSize).limit_in_bytes"
             try set("hugetlb", file, "\(huge.limit)")
         }
         if let rules = resources.devices { try apply(rules) }
@@ -159,7 +160,9 @@ extension Cgroup {
                 let major = rule.major.map { $0 < 0 ? "*" : "\($0)" } ?? "*"
                 let minor = rule.minor.map { $0 < 0 ? "*" : "\($0)" } ?? "*"
                 let kind = rule.type ?? "a"
-                let line = kind == "a" && major == "*" && minor == "*" ? "a" : "\(kind) \(major):\(minor) \(rule.access ?? "rwm")"
+                let line =
+                    kind == "a" && major == "*" && minor == "*"
+                    ? "a" : "\(kind) \(major):\(minor) \(rule.access ?? "rwm")"
                 try set("devices", rule.allow ? "devices.allow" : "devices.deny", line)
             }
             return

@@ -101,7 +101,8 @@ public final class NewContainer {
 
     /// Makes children of this process be born in the PID namespace that the spec names; the
     /// closure undoes it.
-    private static func joinPIDNamespace(of spec: RuntimeSpec) throws(SystemError) -> (() throws(SystemError) -> Void)? {
+    private static func joinPIDNamespace(of spec: RuntimeSpec) throws(SystemError) -> (() throws(SystemError) -> Void)?
+    {
         guard let path = spec.linux?.namespaces?.first(where: { $0.type == .pid })?.path else { return nil }
         let own = try FileDescriptor.open("/proc/self/ns/pid", O_RDONLY)
         try Linux.Process.join(try FileDescriptor.open(path, O_RDONLY), .pid)

@@ -62,7 +62,8 @@ private struct Node: Decoder {
 
     func mismatch(_ wanted: String) -> DecodingError {
         .typeMismatch(
-            Any.self, DecodingError.Context(codingPath: codingPath, debugDescription: "expected \(wanted), found \(kind)"))
+            Any.self,
+            DecodingError.Context(codingPath: codingPath, debugDescription: "expected \(wanted), found \(kind)"))
     }
 
     private var kind: String {

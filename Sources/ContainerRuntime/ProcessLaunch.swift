@@ -44,7 +44,8 @@ struct ProcessLaunch {
         // As the user: a directory that only root may enter is no working directory for others.
         guard chdir(process.cwd.isEmpty ? "/" : process.cwd) == 0 else {
             throw StartFailure(
-                reason: .environment, message: "chdir to cwd (\"\(process.cwd)\") set in config.json failed: \(errnoText(errno))")
+                reason: .environment,
+                message: "chdir to cwd (\"\(process.cwd)\") set in config.json failed: \(errnoText(errno))")
         }
         let arguments = process.args ?? []
         let program = try findProgram(arguments.first ?? "", environment)
@@ -162,7 +163,8 @@ struct ProcessLaunch {
         do throws(SystemError) {
             try Files.makeDirectories(process.cwd)
         } catch {
-            throw StartFailure(reason: .environment, message: "making the working directory \(process.cwd): \(error.reason)")
+            throw StartFailure(
+                reason: .environment, message: "making the working directory \(process.cwd): \(error.reason)")
         }
     }
 
@@ -175,16 +177,21 @@ struct ProcessLaunch {
         }
         if name.contains("/") {
             guard Files.exists(name) else {
-                throw StartFailure(reason: .notFound, message: "exec: \"\(name)\": stat \(name): no such file or directory")
+                throw StartFailure(
+                    reason: .notFound, message: "exec: \"\(name)\": stat \(name): no such file or directory")
             }
             return try executable(name, as: name)
         }
-        let path = environment.last { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        let path =
+            environment.last { $0.hasPrefix("PATH=") }?.dropFirst(5)
+            ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         var denied: String?
         for directory in path.split(separator: ":", omittingEmptySubsequences: false) {
             let candidate = (directory.isEmpty ? "." : directory) + "/" + name
             guard Files.exists(candidate) else { continue }
-            if access(candidate, X_OK) == 0, let status = try? Files.status(candidate), !status.isDirectory { return candidate }
+            if access(candidate, X_OK) == 0, let status = try? Files.status(candidate), !status.isDirectory {
+                return candidate
+            }
             denied = candidate
         }
         if let denied { return try executable(denied, as: name) }

@@ -11,7 +11,7 @@ struct RootDirectory {
     /// Opens a path to be mounted on, or nil when it does not exist.
     func find(_ path: String) throws(SystemError) -> FileDescriptor? {
         do throws(SystemError) {
-            return try descriptor.openInRoot(path, linuxPathOnly)
+            return try descriptor.openInRoot(path, FileDescriptor.pathOnly)
         } catch {
             if error.errno == ENOENT || error.errno == ENOTDIR { return nil }
             throw error
@@ -21,7 +21,7 @@ struct RootDirectory {
     /// Opens a directory, making it and its parents where they are missing.
     func makeDirectories(_ path: String, mode: mode_t = 0o755) throws(SystemError) -> FileDescriptor {
         if let found = try find(path) { return found }
-        var current = try descriptor.openInRoot("/", linuxPathOnly | O_DIRECTORY)
+        var current = try descriptor.openInRoot("/", FileDescriptor.pathOnly | O_DIRECTORY)
         var prefix = ""
         for component in path.split(separator: "/") where component != "." {
             prefix += "/" + component
@@ -55,9 +55,6 @@ struct RootDirectory {
         return made
     }
 }
-
-/// `O_PATH`: a place in the tree, not its content.
-let linuxPathOnly: Int32 = 0o10000000
 
 extension FileDescriptor {
     /// The same directory as an ordinary descriptor, where this one is a mere place (`O_PATH`).

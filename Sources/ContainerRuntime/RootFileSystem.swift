@@ -36,7 +36,7 @@ struct TreeBuilder {
             default: .slave
             }
         do throws(SystemError) {
-            let top = try FileDescriptor.open("/", linuxPathOnly | O_DIRECTORY)
+            let top = try FileDescriptor.open("/", FileDescriptor.pathOnly | O_DIRECTORY)
             try Mount.setAttributes(top, propagation: wanted, recursive: true)
         } catch {
             throw BerthError("detaching from the host's mounts", error)
@@ -78,7 +78,8 @@ struct TreeBuilder {
                 try Mount.setAttributes(mounted, propagation: propagation, recursive: options.propagationIsRecursive)
             }
         } catch {
-            throw BerthError("mounting \"\(mount.source ?? mount.type ?? "")\" to rootfs at \"\(mount.destination)\"", error)
+            throw BerthError(
+                "mounting \"\(mount.source ?? mount.type ?? "")\" to rootfs at \"\(mount.destination)\"", error)
         }
     }
 
@@ -140,7 +141,7 @@ struct TreeBuilder {
                 }
             }
             try top.makeDirectory(name)
-            try Mount.attach(try controllers.mount(options.set), on: try top.open(name, linuxPathOnly))
+            try Mount.attach(try controllers.mount(options.set), on: try top.open(name, FileDescriptor.pathOnly))
             // `cpu,cpuacct` is also known by each of its names.
             for controller in hierarchy.controllers where controller != name && !controller.hasPrefix("name=") {
                 do throws(SystemError) {

@@ -127,7 +127,7 @@ extension RootDirectory {
             try Mount.unmount(".", detached: true)
             try systemCall("chdir", "/") { chdir("/") }
             if readOnly {
-                try Mount.setAttributes(try FileDescriptor.open("/", linuxPathOnly), set: .readOnly)
+                try Mount.setAttributes(try FileDescriptor.open("/", FileDescriptor.pathOnly), set: .readOnly)
             }
         } catch {
             throw BerthError("switching to the new root", error)

@@ -50,7 +50,8 @@ struct UserLookup {
         }
         for extra in additionalGroups { groups.append(try groupID(extra)) }
         user.additionalGids = groups.isEmpty ? nil : groups
-        let home = entry.flatMap { $0.count >= 6 && !$0[5].isEmpty ? String($0[5]) : nil }
+        let home =
+            entry.flatMap { $0.count >= 6 && !$0[5].isEmpty ? String($0[5]) : nil }
             ?? (user.uid == 0 ? "/root" : "/")
         return Found(user: user, home: home)
     }

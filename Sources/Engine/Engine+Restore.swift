@@ -13,7 +13,8 @@ extension Engine {
             services.logger.error("a record cannot be read and was set aside: \(reason)")
         }
         services.volumes.restore(volumes.records)
-        try services.networks.driver.start(ipv6: networks.records.contains { $0.pools.contains { $0.subnet.contains(":") } })
+        try services.networks.driver.start(
+            ipv6: networks.records.contains { $0.pools.contains { $0.subnet.contains(":") } })
         for record in networks.records { try services.networks.add(record) }
         try await ensureBuiltInNetworks()
         await withTaskGroup(of: Void.self) { group in
@@ -32,7 +33,8 @@ extension Engine {
             switch snapshot.phase {
             case .running:
                 if let process = try? Linux.Process.openPidfd(snapshot.pid) {
-                    phase = .running(ContainerPhase.Run(pid: snapshot.pid, process: process, startedAt: snapshot.startedAt))
+                    phase = .running(
+                        ContainerPhase.Run(pid: snapshot.pid, process: process, startedAt: snapshot.startedAt))
                     connection = shim
                     for endpoint in record.endpoints where endpoint.address != nil || endpoint.addressIPv6 != nil {
                         services.networks.rejoin(record.id, name: record.name, endpoint: endpoint)

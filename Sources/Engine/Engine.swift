@@ -3,6 +3,7 @@ import EngineAPI
 import Errors
 import GRDB
 import ImageStore
+import Glibc
 import Linux
 import Logging
 import Networking
@@ -49,7 +50,7 @@ public final class Engine: Sendable {
             hierarchies: hierarchies, seccomp: SeccompCache(directory: configuration.executionRoot + "/seccomp"),
             logWatcher: try DirectoryWatcher(),
             shimLog: try FileDescriptor.open(
-                configuration.executionRoot + "/shims.log", 0o2101 /* O_WRONLY|O_CREAT|O_APPEND */, mode: 0o600),
+                configuration.executionRoot + "/shims.log", O_WRONLY | O_CREAT | O_APPEND, mode: 0o600),
             logger: logger)
         builder = try Builder(
             store: images, executor: StepExecutor(services: services), database: database,

@@ -84,7 +84,10 @@ public struct Reference: Hashable, Sendable, CustomStringConvertible {
         guard let first = tag.utf8.first, first != UInt8(ascii: "."), first != UInt8(ascii: "-"),
             tag.utf8.count <= 128
         else { return false }
-        return tag.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") || (0x41...0x5a).contains($0) }
+        return tag.utf8.allSatisfy {
+            isAlphanumeric($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-")
+                || (0x41...0x5a).contains($0)
+        }
     }
 
     private static func isRepository(_ name: String) -> Bool {

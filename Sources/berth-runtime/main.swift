@@ -34,7 +34,9 @@ enum Request {
                     throw .invalidArgument("unknown option \(option)\n" + usage)
                 }
             }
-            guard let id = rest.first, rest.count == 1 else { throw .invalidArgument("run takes one container ID\n" + usage) }
+            guard let id = rest.first, rest.count == 1 else {
+                throw .invalidArgument("run takes one container ID\n" + usage)
+            }
             self = .run(id: id, bundle: bundle)
         default: throw .invalidArgument(usage)
         }
@@ -43,7 +45,8 @@ enum Request {
 
 /// Runs a bundle's container to its end and returns its exit code.
 func run(id: String, bundle: String) throws -> Int32 {
-    guard !id.isEmpty, id.allSatisfy({ $0.isLetter || $0.isNumber || "_+-.".contains($0) }), id != ".", id != ".." else {
+    guard !id.isEmpty, id.allSatisfy({ $0.isLetter || $0.isNumber || "_+-.".contains($0) }), id != ".", id != ".."
+    else {
         throw BerthError.invalidArgument("invalid container ID \"\(id)\"")
     }
     let bundle = try absolutePath(bundle)

@@ -83,7 +83,9 @@ final class ControlConnection: EventHandler {
     private func flush() {
         do throws(SystemError) {
             while !pending.isEmpty {
-                let count = try pending[...].withUnsafeBytesTyped { (buffer) throws(SystemError) in try socket.write(buffer) }
+                let count = try pending[...].withUnsafeBytesTyped { (buffer) throws(SystemError) in
+                    try socket.write(buffer)
+                }
                 pending.removeFirst(count)
             }
         } catch {

@@ -15,7 +15,9 @@ final class EventLoop {
         fileprivate weak var handler: (any EventHandler)?
         fileprivate(set) var interest: Poller.Interest
 
-        fileprivate init(_ descriptor: FileDescriptor, _ tag: UInt64, _ handler: any EventHandler, _ interest: Poller.Interest) {
+        fileprivate init(
+            _ descriptor: FileDescriptor, _ tag: UInt64, _ handler: any EventHandler, _ interest: Poller.Interest
+        ) {
             self.descriptor = descriptor
             self.tag = tag
             self.handler = handler
@@ -39,7 +41,9 @@ final class EventLoop {
     }
 
     /// Starts to watch. The handler is not retained: its owner keeps it.
-    func watch(_ descriptor: FileDescriptor, _ interest: Poller.Interest, _ handler: any EventHandler) throws(SystemError) -> Watch {
+    func watch(_ descriptor: FileDescriptor, _ interest: Poller.Interest, _ handler: any EventHandler)
+        throws(SystemError) -> Watch
+    {
         let watch = Watch(descriptor, nextTag, handler, interest)
         nextTag += 1
         try poller.add(descriptor, interest, tag: watch.tag)

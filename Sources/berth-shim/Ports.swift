@@ -88,7 +88,9 @@ final class Relay: EventHandler {
     private var directions = [Direction(), Direction()]
     var onEnd: () -> Void = {}
 
-    init(_ first: FileDescriptor, _ second: FileDescriptor, sending initial: [UInt8] = [], loop: EventLoop) throws(SystemError) {
+    init(_ first: FileDescriptor, _ second: FileDescriptor, sending initial: [UInt8] = [], loop: EventLoop)
+        throws(SystemError)
+    {
         self.loop = loop
         directions[0].pending = initial
         ends = [try loop.watch(first, .read, self)]

@@ -51,7 +51,8 @@ struct Settings {
     init(_ flags: Daemon) throws {
         let file = try Self.read(flags.configFile)
         let bridge = flags.bridge ?? file.bridge ?? "berth0"
-        let pools = try flags.defaultAddressPool.map { try AddressPools.Pool(option: $0) }
+        let pools =
+            try flags.defaultAddressPool.map { try AddressPools.Pool(option: $0) }
             + (file.defaultAddressPools ?? []).map {
                 try AddressPools.Pool(base: try Subnet(cidr: $0.base), size: $0.size)
             }
@@ -62,7 +63,8 @@ struct Settings {
             shimPath: try Self.program("berth-shim"), bridge: bridge,
             bridgeAddress: try bip.map { try InterfacePrefix(cidr: $0) },
             addressPools: pools.isEmpty ? .standard : AddressPools(pools),
-            cgroupParent: flags.cgroupParent ?? file.cgroupParent ?? (bridge == "berth0" ? "/berth" : "/berth-\(bridge)"),
+            cgroupParent: flags.cgroupParent ?? file.cgroupParent
+                ?? (bridge == "berth0" ? "/berth" : "/berth-\(bridge)"),
             version: Daemon.version)
         engine.dns = flags.dns.isEmpty ? file.dns ?? [] : flags.dns
         engine.logDriver = file.logDriver ?? engine.logDriver

@@ -95,7 +95,8 @@ import Testing
 
     @Test func existingLinkToDirectoryIsKept() throws {
         let scratch = try Scratch()
-        try extract(tar([.directory("usr"), .directory("usr/lib"), .link("lib", to: "usr/lib")]), into: scratch.descriptor)
+        try extract(
+            tar([.directory("usr"), .directory("usr/lib"), .link("lib", to: "usr/lib")]), into: scratch.descriptor)
         try extract(tar([.directory("lib"), .file("lib/a.so")]), into: scratch.descriptor)
         #expect(try scratch.descriptor.status(of: "lib" as RawPath).kind == .symbolicLink)
         #expect(try scratch.read("usr/lib/a.so") == "lib/a.so")

@@ -13,7 +13,7 @@ final class Scratch {
         descriptor = try FileDescriptor.openDirectory(path)
     }
 
-    deinit { try? Files.removeRawTree(path) }
+    deinit { try? Files.removeTree(path) }
 
     func read(_ name: String) throws -> String { try Files.readText(path + "/" + name) }
     func has(_ name: String) -> Bool { (try? descriptor.status(of: RawPath(name))) != nil }
@@ -35,7 +35,9 @@ func tar(_ entries: [TarEntry]) throws -> [UInt8] {
 }
 
 extension TarEntry {
-    static func file(_ path: RawPath, mode: UInt32 = 0o644) -> TarEntry { TarEntry(path: path, kind: .file, mode: mode) }
+    static func file(_ path: RawPath, mode: UInt32 = 0o644) -> TarEntry {
+        TarEntry(path: path, kind: .file, mode: mode)
+    }
     static func directory(_ path: RawPath, mode: UInt32 = 0o755) -> TarEntry {
         TarEntry(path: path, kind: .directory, mode: mode)
     }

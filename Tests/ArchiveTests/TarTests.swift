@@ -142,7 +142,8 @@ import Testing
     }
 
     @Test func gzipMembersAndPadding() throws {
-        guard let one = try compressed(Array("one".utf8), by: "gzip"), let two = try compressed(Array("two".utf8), by: "gzip")
+        guard let one = try compressed(Array("one".utf8), by: "gzip"),
+            let two = try compressed(Array("two".utf8), by: "gzip")
         else { return }
         #expect(try plain(one + two) == Array("onetwo".utf8))
         #expect(try plain(one + two, chunk: 1) == Array("onetwo".utf8))

@@ -103,7 +103,9 @@ final class PlayingExecutor: Executor {
         }
         let words = try expander.words(step.args.last ?? "")
         switch words.first {
-        case "write": try step.workspace.mount().open(String(words[1].dropFirst()), O_CREAT | O_WRONLY, mode: 0o644).writeAll(words[2])
+        case "write":
+            try step.workspace.mount().open(String(words[1].dropFirst()), O_CREAT | O_WRONLY, mode: 0o644).writeAll(
+                words[2])
         case "link": try step.workspace.mount().makeSymbolicLink(String(words[2].dropFirst()), to: words[1])
         case "wait": try await Task.sleep(for: .seconds(60))
         case "exit": return Int32(words[1]) ?? 1

@@ -71,10 +71,15 @@ import Testing
     }
 
     @Test func acceptsDockersFrontendsOnly() throws {
-        for value in ["docker/dockerfile:1", "docker/dockerfile-upstream:master-labs", "docker.io/docker/dockerfile:1@sha256:aa", "mirror:5000/docker/dockerfile"] {
+        for value in [
+            "docker/dockerfile:1", "docker/dockerfile-upstream:master-labs", "docker.io/docker/dockerfile:1@sha256:aa",
+            "mirror:5000/docker/dockerfile",
+        ] {
             _ = try Dockerfile("# syntax=\(value)\nFROM a")
         }
-        #expect(message("# syntax=me/frontend:1\nFROM a")?.hasPrefix("dockerfile parse error on line 1: the front-end image \"me/frontend:1\"") == true)
+        #expect(
+            message("# syntax=me/frontend:1\nFROM a")?.hasPrefix(
+                "dockerfile parse error on line 1: the front-end image \"me/frontend:1\"") == true)
     }
 
     @Test func readsBothForms() throws {
@@ -123,7 +128,8 @@ import Testing
     }
 
     @Test func readsHealthchecks() throws {
-        let commands = try commands("HEALTHCHECK --interval=1m30s --timeout=500ms --retries=2 CMD curl x\nHEALTHCHECK NONE")
+        let commands = try commands(
+            "HEALTHCHECK --interval=1m30s --timeout=500ms --retries=2 CMD curl x\nHEALTHCHECK NONE")
         guard case .healthcheck(.command(let line, let check)) = commands[0], case .healthcheck(.none) = commands[1]
         else { throw Failure() }
         #expect(line == .shell("curl x"))
@@ -142,7 +148,9 @@ import Testing
         #expect(tmpfs.size == 64 << 20)
         let secret = try RunMount("type=secret,id=tok,env=TOK,required", expand: literal)
         #expect(secret.isRequired && secret.variable == "TOK")
-        for bad in ["type=cach,target=/c", "type=bind", "target=/x,size=1", "type=secret", "target=/x,nope=1", "type=ssh"] {
+        for bad in [
+            "type=cach,target=/c", "type=bind", "target=/x,size=1", "type=secret", "target=/x,nope=1", "type=ssh",
+        ] {
             #expect(throws: SyntaxError.self, "\(bad)") { try RunMount(bad, expand: literal) }
         }
     }

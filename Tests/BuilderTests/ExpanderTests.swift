@@ -14,8 +14,10 @@ import Testing
         ("${none:-d}", "d"), ("${empty:-d}", "d"), ("${empty-d}", ""), ("${none-d}", "d"), ("${v:-d}", "foo.tar.gz"),
         ("${v:+s}", "s"), ("${empty:+s}", ""), ("${empty+s}", "s"), ("${none+s}", ""),
         ("${none:-$v}", "foo.tar.gz"), ("${none:-${empty:-deep}}", "deep"), ("${none:-'a b'}", "a b"),
-        ("${v#*.}", "tar.gz"), ("${v##*.}", "gz"), ("${v%.*}", "foo.tar"), ("${v%%.*}", "foo"), ("${v#x}", "foo.tar.gz"),
-        ("${path/b/x}", "/a/x/c"), ("${path//\\//-}", "-a-b-c"), ("${v/./_}", "foo_tar.gz"), ("${v//./_}", "foo_tar_gz"),
+        ("${v#*.}", "tar.gz"), ("${v##*.}", "gz"), ("${v%.*}", "foo.tar"), ("${v%%.*}", "foo"),
+        ("${v#x}", "foo.tar.gz"),
+        ("${path/b/x}", "/a/x/c"), ("${path//\\//-}", "-a-b-c"), ("${v/./_}", "foo_tar.gz"),
+        ("${v//./_}", "foo_tar_gz"),
         ("${v//o}", "f.tar.gz"), ("${star#a\\*}", "b"), ("${v?is set}", "foo.tar.gz"),
     ])
     func replaces(_ text: String, _ expected: String) throws {

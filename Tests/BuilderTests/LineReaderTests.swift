@@ -63,7 +63,10 @@ import Testing
             CMD end
             """)
         #expect(lines.count == 3)
-        #expect(lines[0].heredocs == [Heredoc(name: "EOF", expands: true, dropsTabs: false, content: "# kept\necho $x \\\n")])
+        #expect(
+            lines[0].heredocs == [
+                Heredoc(name: "EOF", expands: true, dropsTabs: false, content: "# kept\necho $x \\\n")
+            ])
         #expect(lines[1].heredocs[0].content == "1\n")
         #expect(lines[1].heredocs[1] == Heredoc(name: "b", expands: false, dropsTabs: true, content: "2\n"))
         #expect(lines[2].text == "CMD end")

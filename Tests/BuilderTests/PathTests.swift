@@ -6,7 +6,8 @@ import Testing
 @Suite struct PathTests {
     @Test(arguments: [
         ("*.txt", "a.txt", true), ("*.txt", "d/a.txt", false), ("d/*", "d/a", true), ("d/*", "d/a/b", false),
-        ("**/*.txt", "a.txt", true), ("**/*.txt", "x/y/a.txt", true), ("a/**/z", "a/z", true), ("a/**/z", "a/b/c/z", true),
+        ("**/*.txt", "a.txt", true), ("**/*.txt", "x/y/a.txt", true), ("a/**/z", "a/z", true),
+        ("a/**/z", "a/b/c/z", true),
         ("a?c", "abc", true), ("[a-c]x", "bx", true), ("[^a-c]x", "bx", false), ("\\*", "*", true), ("\\*", "a", false),
         ("a*b*c", "aXbYbZc", true), ("a*b*c", "aXbY", false),
     ])

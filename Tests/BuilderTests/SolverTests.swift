@@ -117,13 +117,19 @@ struct SolverTests {
             "FROM scratch\nCOPY nope /",
             "COPY failed: file not found in build context or excluded by .dockerignore: stat nope: file does not exist (Dockerfile line 2)"
         ),
-        ("FROM scratch\n\nCOPY n* /", "COPY failed: no source files were specified: n* matches nothing (Dockerfile line 3)"),
+        (
+            "FROM scratch\n\nCOPY n* /",
+            "COPY failed: no source files were specified: n* matches nothing (Dockerfile line 3)"
+        ),
         ("FROM nope", "no such image: nope:latest (Dockerfile line 1)"),
         (
             "FROM scratch\nCOPY a b /x",
             "COPY failed: file not found in build context or excluded by .dockerignore: stat a: file does not exist (Dockerfile line 2)"
         ),
-        ("FROM scratch\nRUN --mount=type=secret,id=s,required true", "secret s: not found; give it to the build with --secret id=s,src=FILE (Dockerfile line 2)"),
+        (
+            "FROM scratch\nRUN --mount=type=secret,id=s,required true",
+            "secret s: not found; give it to the build with --secret id=s,src=FILE (Dockerfile line 2)"
+        ),
     ])
     func explains(_ file: String, _ expected: String) async throws {
         let bench = try Bench()
@@ -150,7 +156,9 @@ struct SolverTests {
     @Test func aFailureStopsOtherStages() async throws {
         let bench = try Bench()
         let error = await #expect(throws: BerthError.self) {
-            try await bench.build("FROM scratch AS a\nRUN wait\nFROM scratch AS b\nRUN exit 7\nFROM scratch\nCOPY --from=a / /\nCOPY --from=b / /")
+            try await bench.build(
+                "FROM scratch AS a\nRUN wait\nFROM scratch AS b\nRUN exit 7\nFROM scratch\nCOPY --from=a / /\nCOPY --from=b / /"
+            )
         }
         #expect((error?.cause as? StepFailure)?.exitCode == 7)
         #expect((error?.cause as? StepFailure)?.line == 4)

@@ -30,7 +30,8 @@ import Testing
 
     @Test func argumentsHaveScopes() throws {
         let file = try Dockerfile("ARG G=global\nARG H\nFROM a")
-        let globals = try GlobalArguments(file, given: ["X": "given"], target: Platform(architecture: "arm64", variant: "v8"), stage: "s")
+        let globals = try GlobalArguments(
+            file, given: ["X": "given"], target: Platform(architecture: "arm64", variant: "v8"), stage: "s")
         func value(_ name: String, _ own: String? = nil) throws -> String? {
             try globals.value(of: Argument(name: name, value: own), escape: "\\") { _ in nil }
         }
@@ -70,7 +71,8 @@ import Testing
         }
         #expect(try script("RUN a b").args == ["/bin/sh", "-c", "a b"])
         #expect(try script("RUN <<EOF\nx\ny\nEOF").args == ["/bin/sh", "-c", "x\ny\n"])
-        #expect(try script("RUN python3 <<EOF\nprint()\nEOF").args == ["/bin/sh", "-c", "python3 <<EOF\nprint()\nEOF\n"])
+        #expect(
+            try script("RUN python3 <<EOF\nprint()\nEOF").args == ["/bin/sh", "-c", "python3 <<EOF\nprint()\nEOF\n"])
         let shebang = try script("RUN <<EOF\n#!/usr/bin/env python3\nprint()\nEOF")
         #expect(shebang.args == [RunScript.path])
         #expect(shebang.file == Array("#!/usr/bin/env python3\nprint()\n".utf8))

@@ -186,7 +186,7 @@ struct LogTests {
         #expect(sink.text.hasSuffix("4\nlast\n"))
     }
 
-    @Test func aFollowerIsQuick() async throws {
+    @Test func aFollowerWakesForANewLine() async throws {
         try append(record("0\n"))
         let sink = CollectingSink()
         let ended = Gate()
@@ -195,10 +195,8 @@ struct LogTests {
             try await reader.write(LogsOptions(follow: true, stdout: true, tail: "0"), to: sink) { await ended.wait() }
         }
         try await Task.sleep(for: .milliseconds(20))
-        let start = Clock.monotonic()
         try append(record("now\n"))
         try await sink.waitFor { !$0.isEmpty }
-        #expect(Clock.monotonic() - start < 200_000_000)
         ended.open()
         try await task.value
     }

@@ -47,7 +47,9 @@ import Testing
         #expect(try scratch.reopened().image("a:1") == store.image("a:1"))
     }
 
-    private func message(_ store: ImageStore, _ name: String, users: [String], runs: Bool = false, force: Bool = false) -> String? {
+    private func message(_ store: ImageStore, _ name: String, users: [String], runs: Bool = false, force: Bool = false)
+        -> String?
+    {
         let error = #expect(throws: BerthError.self) {
             try store.remove(name, force: force, noPrune: false, usedBy: { _ in users }, runs: { _ in runs })
         }
@@ -64,13 +66,16 @@ import Testing
 
         #expect(
             message(store, "a:1", users: [user])
-                == "conflict: unable to remove repository reference \"a:1\" (must force) - container cccccccccccc is using its referenced image \(id)")
+                == "conflict: unable to remove repository reference \"a:1\" (must force) - container cccccccccccc is using its referenced image \(id)"
+        )
         #expect(
             message(store, id, users: [user])
-                == "conflict: unable to delete \(id) (must be forced) - image is being used by stopped container cccccccccccc")
+                == "conflict: unable to delete \(id) (must be forced) - image is being used by stopped container cccccccccccc"
+        )
         #expect(
             message(store, id, users: [user], runs: true, force: true)
-                == "conflict: unable to delete \(id) (cannot be forced) - image is being used by running container cccccccccccc")
+                == "conflict: unable to delete \(id) (cannot be forced) - image is being used by running container cccccccccccc"
+        )
 
         try store.tag(image, as: Reference("b:1"))
         #expect(

@@ -1,11 +1,12 @@
 import Archive
-import struct Crypto.SHA256
-import Glibc
 import GRDB
+import Glibc
 import ImageStore
 import Linux
 import Logging
 import OCI
+
+import struct Crypto.SHA256
 
 /// A store of its own, removed with the test.
 final class Scratch: Sendable {
@@ -18,7 +19,7 @@ final class Scratch: Sendable {
         store = try Scratch.open(path)
     }
 
-    deinit { try? Files.removeRawTree(path) }
+    deinit { try? Files.removeTree(path) }
 
     /// As the daemon does after a restart.
     func reopened() throws -> ImageStore { try Scratch.open(path) }

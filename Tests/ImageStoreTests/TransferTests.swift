@@ -1,7 +1,7 @@
 import Archive
 import Errors
-import Glibc
 import GRDB
+import Glibc
 import ImageStore
 import Linux
 import Logging
@@ -53,7 +53,9 @@ import Testing
         let scratch = try Scratch()
         let image = try scratch.import("a:1", ["f": "1"])
         let archive = try scratch.save([image.id.short])
-        #expect(try entries(of: archive)["manifest.json"].map { !String(decoding: $0, as: UTF8.self).contains("a:1") } == true)
+        #expect(
+            try entries(of: archive)["manifest.json"].map { !String(decoding: $0, as: UTF8.self).contains("a:1") }
+                == true)
 
         let empty = try Scratch()
         #expect(try empty.store.load(from: empty.file(archive))[0].references.map(\.familiar) == ["a:1"])
@@ -79,7 +81,8 @@ import Testing
 
     private func config(_ layers: [[UInt8]]) -> String {
         let ids = layers.map { "\"\(Digest(sha256: sha256($0)))\"" }.joined(separator: ",")
-        return #"{"architecture":"amd64","os":"linux","config":{"Env":null},"unknown":1,"rootfs":{"type":"layers","diff_ids":[\#(ids)]}}"#
+        return
+            #"{"architecture":"amd64","os":"linux","config":{"Env":null},"unknown":1,"rootfs":{"type":"layers","diff_ids":[\#(ids)]}}"#
     }
 
     @Test(arguments: ["cat", "gzip", "bzip2", "xz", "zstd"])
@@ -201,7 +204,9 @@ import Testing
         forged["blobs/sha256/\(digest.hex)"] = inner + [32]
         #expect(throws: BerthError.self) { try load(forged) }
         var incomplete = files
-        for path in files.keys where files[path].map({ $0.starts(with: [0x1f, 0x8b]) }) == true { incomplete[path] = nil }
+        for path in files.keys where files[path].map({ $0.starts(with: [0x1f, 0x8b]) }) == true {
+            incomplete[path] = nil
+        }
         let error = #expect(throws: BerthError.self) { try load(incomplete) }
         #expect(error?.message.contains("lacks the blob") == true)
         #expect(error?.message.contains("ends at byte") == true)
@@ -259,7 +264,9 @@ import Testing
         let target = destination.replacing("FILE", with: file)
         for compression in ["", "--dest-compress-format zstd"] {
             _ = system("rm -f \(file)")
-            #expect(system("skopeo --insecure-policy copy \(compression) oci:\(layout):tools:1 \(target) >/dev/null 2>&1") == 0)
+            #expect(
+                system("skopeo --insecure-policy copy \(compression) oci:\(layout):tools:1 \(target) >/dev/null 2>&1")
+                    == 0)
             let other = try Scratch()
             let loaded = try other.store.load(from: FileDescriptor.open(file, O_RDONLY))
             #expect(loaded.sole()?.references.map(\.familiar) == ["lan:5000/tools:1"])

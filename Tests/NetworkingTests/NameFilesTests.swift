@@ -25,7 +25,9 @@ private final class Book: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for host in 0..<200 {
                 group.addTask {
-                    try book.table.withLock { try $0.add(IPAddress(.v4, 0x0ad2_0000 + UInt128(host)), names: ["c\(host)"]) }
+                    try book.table.withLock {
+                        try $0.add(IPAddress(.v4, 0x0ad2_0000 + UInt128(host)), names: ["c\(host)"])
+                    }
                     try files.update(ofNetwork: "id") { book.table.withLock { $0 } }
                 }
             }

@@ -119,13 +119,12 @@ import Testing
         }
     }
 
-    @Test func shutdownEndsWaitingResponses() async throws {
-        let start = ContinuousClock.now
+    @Test(.timeLimit(.minutes(1))) func shutdownEndsWaitingResponses() async throws {
         try await withServer(StubBackend()) { client in
             try client.send("POST /containers/c/wait HTTP/1.1\r\nHost: d\r\n\r\n")
             _ = try await client.readSome()
         }
-        #expect(ContinuousClock.now - start < .seconds(4))
+        // The wait would last for ever: that the server has ended is the proof.
     }
 
     @Test func aSecondServerIsRefused() async throws {

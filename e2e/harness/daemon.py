@@ -1,5 +1,6 @@
 """A berthd of the tests' own: own data, own socket, own bridge and addresses."""
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -96,13 +97,21 @@ class Daemon:
         subprocess.run([BINARIES / "berthd", *self.flags(), "--tear-down"], check=True, timeout=30)
         shutil.rmtree(self.root)
 
+    def remove_by_force(self) -> None:
+        """The same after a failure: whatever still runs is ended first."""
+        for pid in self.shims():
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not self.shims(), what="shims end")
+        self.remove()
+
     # What the host shows of this daemon.
 
     def mounts(self) -> set[str]:
         return {line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(self.root) in line}
 
-    def shims(self) -> set[str]:
-        return {f"{pid} {command}" for pid, command in processes() if "berth-shim" in command and str(self.root) in command}
+    def shims(self) -> set[int]:
+        """Those that have a file of ours open, as every shim has its log."""
+        return {pid for pid in process_ids("berth-shim") if any(str(self.root) in file for file in open_files(pid))}
 
     def rules(self) -> set[str]:
         listed = (nft("-s", "list", "table", *table.split()) for table in sorted(self.tables))
@@ -125,13 +134,16 @@ class Daemon:
         return {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{self.bridge}/*") if path.is_dir()}
 
 
-def processes():
+def process_ids(name: str):
     for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                yield int(folder.name), (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
+        with contextlib.suppress(OSError):  # it may end while we look
+            if folder.name.isdigit() and (folder / "comm").read_text().strip() == name:
+                yield int(folder.name)
+
+
+def open_files(pid: int):
+    with contextlib.suppress(OSError):
+        yield from (os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir())
 
 
 def nft(*args: str) -> str:

@@ -112,7 +112,8 @@ final class TreeWriter {
             let directory: FileDescriptor
             do throws(SystemError) {
                 // A link that took the directory's place since must not be followed.
-                directory = path.isEmpty
+                directory =
+                    path.isEmpty
                     ? try root.duplicate()
                     : try root.openInRoot(path, O_RDONLY | O_DIRECTORY, resolving: .noSymbolicLinks)
             } catch {

@@ -1,5 +1,6 @@
-import struct Crypto.SHA256
 import OCI
+
+import struct Crypto.SHA256
 
 /// A digest over typed fields. Each field is written with its name and length, so that no two
 /// different sequences of fields give the same bytes.

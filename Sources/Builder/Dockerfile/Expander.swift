@@ -225,7 +225,8 @@ private struct Scan {
         }
     }
 
-    private mutating func part(until stops: Set<Unicode.Scalar>, isPattern: Bool = false) throws(SyntaxError) -> String {
+    private mutating func part(until stops: Set<Unicode.Scalar>, isPattern: Bool = false) throws(SyntaxError) -> String
+    {
         var end: Unicode.Scalar?
         return try part(until: stops, isPattern: isPattern, end: &end)
     }

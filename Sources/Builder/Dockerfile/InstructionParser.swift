@@ -152,7 +152,8 @@ struct InstructionParser {
         switch flags[text: "security"] {
         case nil, "sandbox": break
         case "insecure"?:
-            throw SyntaxError("security.insecure is not allowed: RUN --security=insecure is not offered by this builder")
+            throw SyntaxError(
+                "security.insecure is not allowed: RUN --security=insecure is not offered by this builder")
         case let other?: throw SyntaxError("security \"\(other)\" is not valid: use sandbox or insecure")
         }
         for mount in flags[list: "mount"] { try RunMount.check(mount) }
@@ -206,7 +207,9 @@ struct InstructionParser {
             check.startPeriod = try interval("start-period", flags)
             check.startInterval = try interval("start-interval", flags)
             if let text = flags[text: "retries"] {
-                guard let retries = Int(text) else { throw SyntaxError("invalid --retries: \"\(text)\" is not a number") }
+                guard let retries = Int(text) else {
+                    throw SyntaxError("invalid --retries: \"\(text)\" is not a number")
+                }
                 guard retries >= 0 else { throw SyntaxError("--retries cannot be negative (\(retries))") }
                 check.retries = retries
             }

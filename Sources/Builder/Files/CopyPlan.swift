@@ -1,8 +1,9 @@
-import struct Crypto.SHA256
 import Errors
 import Glibc
 import Linux
 import OCI
+
+import struct Crypto.SHA256
 
 /// The files that one source of COPY or ADD comes to, and where each goes.
 struct CopyPlan: Sendable {
@@ -30,7 +31,8 @@ struct CopyPlan: Sendable {
     init(path: RawPath, _ status: FileStatus, in tree: SourceTree) throws {
         self.tree = tree
         isSingleFile = !status.isDirectory
-        entries = status.isDirectory
+        entries =
+            status.isDirectory
             ? try Self.walk(path, target: "", status, tree, Selection(), base: path)
             : [Entry(source: path, target: path.split.name, status: status)]
     }
@@ -97,7 +99,8 @@ struct CopyPlan: Sendable {
         for name in try directory.rawEntries().sorted() {
             let child = path.joining(name)
             let below = child.dropping(base)
-            let isLeftOut = selection.excludes.excludes(below) || selection.excludes.excludes(child)
+            let isLeftOut =
+                selection.excludes.excludes(below) || selection.excludes.excludes(child)
                 || tree.ignored.excludes(child)
             let status = try directory.status(of: name)
             guard status.isDirectory else {

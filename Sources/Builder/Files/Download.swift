@@ -1,9 +1,10 @@
 import AsyncHTTPClient
-import struct Crypto.SHA256
 import Errors
 import Glibc
 import Linux
 import OCI
+
+import struct Crypto.SHA256
 
 /// A file from a URL.
 struct Download: Sendable {
@@ -45,7 +46,9 @@ struct Download: Sendable {
         configuration.connectionPool.retryConnectionEstablishment = false
         var request = HTTPClientRequest(url: url)
         request.headers.add(name: "User-Agent", value: "berth")
-        if let value = Self.authorization(for: url, secrets) { request.headers.add(name: "Authorization", value: value) }
+        if let value = Self.authorization(for: url, secrets) {
+            request.headers.add(name: "Authorization", value: value)
+        }
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
             digest = try await Self.fetch(request, client, to: path)

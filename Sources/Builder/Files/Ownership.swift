@@ -122,7 +122,8 @@ struct ModeChange: Sendable {
     private static let who: [Character: mode_t] = ["u": 0o700, "g": 0o070, "o": 0o007, "a": 0o777]
 
     private static func invalid(_ text: String) -> SyntaxError {
-        SyntaxError("invalid chmod parameter: '\(text)'. it should be octal string and between 0 and 07777, or symbolic")
+        SyntaxError(
+            "invalid chmod parameter: '\(text)'. it should be octal string and between 0 and 07777, or symbolic")
     }
 }
 

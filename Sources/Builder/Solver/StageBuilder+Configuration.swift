@@ -13,7 +13,9 @@ extension StageBuilder {
             return "ENV " + Self.text(expanded)
         case .label(let labels):
             let expanded = try expand(labels)
-            for label in expanded { state.config.labels = (state.config.labels ?? [:]).setting(label.name, label.value) }
+            for label in expanded {
+                state.config.labels = (state.config.labels ?? [:]).setting(label.name, label.value)
+            }
             return "LABEL " + Self.text(expanded)
         case .argument(let arguments): return try declare(arguments)
         case .command(let line):
@@ -77,7 +79,9 @@ extension StageBuilder {
         var texts: [String] = []
         for argument in arguments {
             let state = state
-            let value = try session.globals.value(of: argument, escape: session.graph.file.escape) { state.variable($0) }
+            let value = try session.globals.value(of: argument, escape: session.graph.file.escape) {
+                state.variable($0)
+            }
             self.state.setArgument(argument.name, value)
             texts.append(value.map { "\(argument.name)=\($0)" } ?? argument.name)
         }

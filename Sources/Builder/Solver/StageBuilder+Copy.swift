@@ -264,7 +264,8 @@ struct CopyRequest: Sendable {
         }
         let written = try expander.word(copy.destination)
         destination = Paths.absolute(written, in: workingDirectory)
-        isDirectory = written.isEmpty || written.hasSuffix("/") || written == "." || written.hasSuffix("/.")
+        isDirectory =
+            written.isEmpty || written.hasSuffix("/") || written == "." || written.hasSuffix("/.")
             || copy.keepsParents
         owner = try expanded(copy.owner)
         mode = try expanded(copy.mode)
@@ -295,11 +296,13 @@ struct CopyRequest: Sendable {
 
     /// Several files need a directory to go into.
     func checkDestination(_ items: [CopyItem]) throws(BerthError) {
-        let isSeveral = items.count > 1 || items.contains {
-            guard case .files(let plan) = $0, !plan.isSingleFile else { return false }
-            return plan.entries.count { !$0.status.isDirectory && $0.target.components.count == 1 } > 1
-                && !(plan.entries.first?.status.isDirectory ?? false)
-        }
+        let isSeveral =
+            items.count > 1
+            || items.contains {
+                guard case .files(let plan) = $0, !plan.isSingleFile else { return false }
+                return plan.entries.count { !$0.status.isDirectory && $0.target.components.count == 1 } > 1
+                    && !(plan.entries.first?.status.isDirectory ?? false)
+            }
         guard isSeveral, !isDirectory else { return }
         throw .invalidArgument(
             "When using \(kind.rawValue) with more than one source file, the destination must be a directory "

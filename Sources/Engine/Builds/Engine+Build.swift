@@ -98,7 +98,9 @@ extension Engine: BuildBackend {
         request.all = options.all
         if options.filters.contains("id") { request.ids = options.filters["id"] }
         if let text = options.filters["until"].first {
-            guard let until = PruneTime.parse(text) else { throw BerthError.invalidArgument("invalid filter 'until=\(text)'") }
+            guard let until = PruneTime.parse(text) else {
+                throw BerthError.invalidArgument("invalid filter 'until=\(text)'")
+            }
             request.unusedSince = Date(timeIntervalSince1970: Double(until) / 1_000_000_000)
         }
         request.keepBytes = options.reservedSpace ?? options.keepStorage
@@ -124,7 +126,8 @@ extension Platform {
     init(parsing text: String) throws {
         let parts = text.split(separator: "/").map(String.init)
         guard parts.count == 2 || parts.count == 3 else {
-            throw BerthError.invalidArgument("invalid platform \"\(text)\": write it as os/architecture, such as linux/amd64")
+            throw BerthError.invalidArgument(
+                "invalid platform \"\(text)\": write it as os/architecture, such as linux/amd64")
         }
         self.init(os: parts[0], architecture: parts[1], variant: parts.count == 3 ? parts[2] : nil)
     }

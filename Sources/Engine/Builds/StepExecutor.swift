@@ -52,7 +52,9 @@ private final class StepRun: Sendable {
         mountPoints = StepMountPoints(step)
     }
 
-    private var cgroup: Cgroup { Cgroup("\(services.configuration.cgroupParent)/build-\(id)", in: services.hierarchies) }
+    private var cgroup: Cgroup {
+        Cgroup("\(services.configuration.cgroupParent)/build-\(id)", in: services.hierarchies)
+    }
 
     func kill() { try? cgroup.killAll() }
 
@@ -132,9 +134,11 @@ private final class StepRun: Sendable {
         try writeEtcFiles()
         let input = input
         var spec = try services.specs.build(input)
-        spec.mounts = (spec.mounts ?? []) + (try step.mounts.enumerated().map {
-            try RuntimeSpec.Mount($0.element, number: $0.offset, bundle: bundle)
-        })
+        spec.mounts =
+            (spec.mounts ?? [])
+            + (try step.mounts.enumerated().map {
+                try RuntimeSpec.Mount($0.element, number: $0.offset, bundle: bundle)
+            })
         try Files.write(bundle + "/config.json", String(decoding: try JSONEncoder().encode(spec), as: UTF8.self))
         var launch = Launch(id: id, bundle: bundle, cgroupPath: input.cgroupPath)
         launch.lowerDirectories = step.layers.isEmpty ? [services.configuration.dataRoot + "/empty"] : step.layers
@@ -173,7 +177,8 @@ private final class StepRun: Sendable {
         host.shmSize = step.shmSize ?? services.configuration.defaultShmSize
         host.ulimits = step.ulimits.map { EngineAPI.Ulimit(name: $0.name, hard: $0.hard, soft: $0.soft) }
         let config = ContainerConfig(
-            hostname: hostname, user: step.user, env: step.environment, cmd: step.args, workingDir: step.workingDirectory)
+            hostname: hostname, user: step.user, env: step.environment, cmd: step.args,
+            workingDir: step.workingDirectory)
         let wantsCA = step.handsCABundle || services.configuration.handsCABundleByDefault
         return SpecInput(
             id: id, config: config, hostConfig: host, mounts: [], hostname: hostname, domainname: "",

@@ -1,5 +1,6 @@
 import Builder
 import Errors
+import Glibc
 import Linux
 import OCI
 
@@ -29,7 +30,7 @@ struct StepMountPoints: Sendable {
             missing = []
             return
         }
-        missing = paths.filter { (try? root.openInRoot($0, 0o10000000 /* O_PATH */)) == nil }
+        missing = paths.filter { (try? root.openInRoot($0, FileDescriptor.pathOnly)) == nil }
             .sorted { $0.split(separator: "/").count > $1.split(separator: "/").count }
     }
 
@@ -38,7 +39,7 @@ struct StepMountPoints: Sendable {
         for path in missing {
             let name = Files.lastComponent(of: path)
             let parent = Files.parent(of: path)
-            guard let directory = try? root.openInRoot(parent, 0o200000 /* O_DIRECTORY */),
+            guard let directory = try? root.openInRoot(parent, O_DIRECTORY),
                 let status = try? directory.status(of: name)
             else { continue }
             if status.isDirectory {
@@ -73,7 +74,7 @@ extension RuntimeSpec.Mount {
                 options: layers.reversed().map { "lowerdir+=\($0)" } + ["upperdir=\(upper)", "workdir=\(work)", access])
         case .file(let content, let mode, let user, let group):
             let path = "\(bundle)/file-\(number)"
-            let file = try FileDescriptor.open(path, 0o1101 /* O_WRONLY|O_CREAT|O_TRUNC */, mode: 0o600)
+            let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
             try file.writeAll(content)
             try FileDescriptor.openDirectory(bundle).changeOwner("file-\(number)", user: user, group: group)
             try file.changeMode(mode)

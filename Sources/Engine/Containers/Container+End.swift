@@ -121,7 +121,8 @@ extension Container {
         guard await ended(within: 10) else {
             throw BerthError(
                 .deadlineExceeded,
-                "container \(record.name) did not end 10 seconds after SIGKILL: its process \(run.pid) is stuck in the kernel")
+                "container \(record.name) did not end 10 seconds after SIGKILL: its process \(run.pid) is stuck in the kernel"
+            )
         }
     }
 
@@ -155,7 +156,8 @@ extension Container {
             case .restarting:
                 guard options.force else {
                     throw BerthError.conflict(
-                        "cannot remove container \"/\(record.name)\": container is restarting: stop the container before removing or force remove")
+                        "cannot remove container \"/\(record.name)\": container is restarting: stop the container before removing or force remove"
+                    )
                 }
             case .removing:
                 throw BerthError.conflict("removal of container \(id) is already in progress")

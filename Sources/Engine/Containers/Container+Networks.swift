@@ -55,7 +55,8 @@ extension Container {
         } catch {
             logger.warning("closing the ports of container \(record.name): \(error)")
         }
-        for index in record.endpoints.indices where record.endpoints[index].address != nil || record.endpoints[index].addressIPv6 != nil {
+        for index in record.endpoints.indices
+        where record.endpoints[index].address != nil || record.endpoints[index].addressIPv6 != nil {
             services.networks.leave(id, networkID: record.endpoints[index].networkID)
             tellNetwork("disconnect", record.endpoints[index])
             record.endpoints[index].address = nil
@@ -146,7 +147,9 @@ extension Container {
                 throw BerthError(
                     .permissionDenied, "container \(id) is not connected to network \(name)")
             }
-            if phase.run != nil, let (endpoint, _) = try members().first(where: { $0.0.id == record.endpoints[index].endpointID }) {
+            if phase.run != nil,
+                let (endpoint, _) = try members().first(where: { $0.0.id == record.endpoints[index].endpointID })
+            {
                 let driver = services.networks.driver
                 try await blocking { try driver.disconnect(endpoint, .containerStays) }
             }

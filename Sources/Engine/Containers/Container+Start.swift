@@ -149,7 +149,8 @@ extension Container {
             }
             if holds { return "held by container \(other.record.name) (\(other.record.shortID))" }
         }
-        guard let address = IPAddress(port.hostAddress), let transport = TransportProtocol(rawValue: port.transport.rawValue)
+        guard let address = IPAddress(port.hostAddress),
+            let transport = TransportProtocol(rawValue: port.transport.rawValue)
         else { return nil }
         let owner = try? await blocking { PortOwner.find(transport, address, port: port.hostPort) }
         return owner?.description
@@ -186,7 +187,9 @@ extension Container {
 
     /// The shim ended without a word: killed, most likely. Its container went with it.
     private func shimIsGone(_ connection: ShimConnection) async {
-        for (_, continuation) in startingExecs { continuation.resume(throwing: BerthError.unavailable("the container's shim is gone")) }
+        for (_, continuation) in startingExecs {
+            continuation.resume(throwing: BerthError.unavailable("the container's shim is gone"))
+        }
         startingExecs = [:]
         guard shim === connection, phase.run != nil else { return }
         await ended(await lastWords())

@@ -198,7 +198,9 @@ enum ProcessSignal {
         let upper = text.uppercased()
         let bare = upper.hasPrefix("SIG") ? String(upper.dropFirst(3)) : upper
         if let number = named[bare] { return number }
-        if bare.hasPrefix("RTMIN+"), let offset = Int32(bare.dropFirst(6)), (0...30).contains(offset) { return 34 + offset }
+        if bare.hasPrefix("RTMIN+"), let offset = Int32(bare.dropFirst(6)), (0...30).contains(offset) {
+            return 34 + offset
+        }
         throw .invalidArgument("invalid signal: \(text)")
     }
 }

@@ -22,7 +22,9 @@ struct ContainerFilter {
         since = try filters["since"].first.map { try board.find($0).record.created }
         codes = Set(
             try filters["exited"].map { text in
-                guard let code = Int32(text) else { throw BerthError.invalidArgument("invalid filter 'exited=\(text)'") }
+                guard let code = Int32(text) else {
+                    throw BerthError.invalidArgument("invalid filter 'exited=\(text)'")
+                }
                 return code
             })
         let states: Set<String> = ["created", "running", "paused", "restarting", "removing", "exited", "dead"]
@@ -40,13 +42,22 @@ struct ContainerFilter {
             && any("name") { matchesName(record.name, $0) }
             && filters.matchesLabels(record.config.labels)
             && any("status") { $0 == snapshot.phase.name }
-            && (codes.isEmpty || (snapshot.phase.run == nil && record.lastRun.startedAt != 0 && codes.contains(record.lastRun.exitCode)))
+            && (codes.isEmpty
+                || (snapshot.phase.run == nil && record.lastRun.startedAt != 0
+                    && codes.contains(record.lastRun.exitCode)))
             && any("ancestor") { matchesImage(record, $0) }
-            && any("network") { wanted in record.endpoints.contains { $0.networkName == wanted || $0.networkID.hasPrefix(wanted) } || record.hostConfig.networkMode == wanted }
-            && any("volume") { wanted in record.mounts.contains { $0.name == wanted || $0.destination == wanted || $0.source == wanted } }
+            && any("network") { wanted in
+                record.endpoints.contains { $0.networkName == wanted || $0.networkID.hasPrefix(wanted) }
+                    || record.hostConfig.networkMode == wanted
+            }
+            && any("volume") { wanted in
+                record.mounts.contains { $0.name == wanted || $0.destination == wanted || $0.source == wanted }
+            }
             && any("health") { $0 == (snapshot.health?.status ?? "none") }
             && any("publish") { wanted in record.publishedPorts.contains { port($0.hostPort, $0.transport, wanted) } }
-            && any("expose") { wanted in (record.config.exposedPorts ?? []).contains { $0 == wanted || $0 == wanted + "/tcp" } }
+            && any("expose") { wanted in
+                (record.config.exposedPorts ?? []).contains { $0 == wanted || $0 == wanted + "/tcp" }
+            }
             && (before.map { record.created < $0 } ?? true)
             && (since.map { record.created > $0 } ?? true)
     }
@@ -87,7 +98,9 @@ extension Filters {
             if one.matchesLabels(labels) { return false }
         }
         guard let text = self["until"].first else { return true }
-        guard let until = PruneTime.parse(text) else { throw BerthError.invalidArgument("invalid filter 'until=\(text)'") }
+        guard let until = PruneTime.parse(text) else {
+            throw BerthError.invalidArgument("invalid filter 'until=\(text)'")
+        }
         return created < until
     }
 }

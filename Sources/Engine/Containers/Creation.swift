@@ -18,7 +18,8 @@ struct Creation {
         }
         if config.hostname.isEmpty, request.hostConfig.utsMode != "host" { config.hostname = String(id.prefix(12)) }
         try check(config)
-        let mounts = try MountResolver(id: id, services: services, image: image.config.config).resolve(config, request.hostConfig)
+        let mounts = try MountResolver(id: id, services: services, image: image.config.config).resolve(
+            config, request.hostConfig)
         let directory = services.configuration.directory(of: id)
         var host = request.hostConfig
         if host.logConfig?.type.isEmpty != false {
@@ -30,7 +31,8 @@ struct Creation {
         let record = ContainerRecord(
             id: id, name: name, created: Clock.now(), imageID: image.id, imageName: config.image,
             layers: layers.isEmpty ? [services.configuration.dataRoot + "/empty"] : layers,
-            workspace: .init(root: directory + "/layer", upper: directory + "/layer/upper", work: directory + "/layer/work"),
+            workspace: .init(
+                root: directory + "/layer", upper: directory + "/layer/upper", work: directory + "/layer/work"),
             config: config, hostConfig: host, mounts: mounts.mounts, anonymousVolumes: mounts.anonymous,
             endpoints: try endpoints(host), platform: image.platform,
             handsCABundle: asks ?? services.configuration.handsCABundleByDefault)
@@ -93,7 +95,8 @@ struct Creation {
     private func check(_ config: ContainerConfig) throws {
         let host = request.hostConfig
         if !config.workingDir.isEmpty, !config.workingDir.hasPrefix("/") {
-            throw BerthError.invalidArgument("the working directory '\(config.workingDir)' is invalid, it needs to be an absolute path")
+            throw BerthError.invalidArgument(
+                "the working directory '\(config.workingDir)' is invalid, it needs to be an absolute path")
         }
         for port in config.exposedPorts ?? [] { _ = try PortChooser.parse(port) }
         if !config.stopSignal.isEmpty { _ = try ProcessSignal.parse(config.stopSignal) }
@@ -112,7 +115,8 @@ struct Creation {
         }
         let driver = host.logConfig?.type ?? ""
         guard ["", "json-file", "local", "none"].contains(driver) else {
-            throw BerthError.invalidArgument("logger: no log driver named '\(driver)' is registered; use json-file or none")
+            throw BerthError.invalidArgument(
+                "logger: no log driver named '\(driver)' is registered; use json-file or none")
         }
         if host.networkMode == "host" || host.networkMode.hasPrefix("container:"), !config.hostname.isEmpty,
             host.networkMode.hasPrefix("container:"), !request.config.hostname.isEmpty
@@ -139,7 +143,8 @@ struct Creation {
             }
         default:
             throw BerthError.invalidArgument(
-                "invalid restart policy: unknown policy '\(policy.name)'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'")
+                "invalid restart policy: unknown policy '\(policy.name)'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+            )
         }
     }
 
@@ -163,7 +168,9 @@ struct Creation {
         return endpoints
     }
 
-    private func endpoint(_ settings: EndpointSettings?, in network: NetworkRecord, mode: String) throws -> EndpointRecord {
+    private func endpoint(_ settings: EndpointSettings?, in network: NetworkRecord, mode: String) throws
+        -> EndpointRecord
+    {
         var endpoint = EndpointRecord(settings, in: network)
         if endpoint.requestedIPv4?.isEmpty == false, network.name == "bridge" {
             throw BerthError.invalidArgument(

@@ -60,7 +60,8 @@ extension Engine: ContainerBackend {
                     + "You have to remove (or rename) that container to be able to reuse that name.")
         }
         guard reservedNames.withLock({ $0.insert(wanted).inserted }) else {
-            throw BerthError.conflict("Conflict. The container name \"/\(wanted)\" is about to be used by another container")
+            throw BerthError.conflict(
+                "Conflict. The container name \"/\(wanted)\" is about to be used by another container")
         }
         return wanted
     }
@@ -89,7 +90,9 @@ extension Engine: ContainerBackend {
 
     public func startContainer(_ id: String, detachKeys: String?) async throws { try await container(id).start() }
 
-    public func stopContainer(_ id: String, _ options: StopOptions) async throws { try await container(id).stop(options) }
+    public func stopContainer(_ id: String, _ options: StopOptions) async throws {
+        try await container(id).stop(options)
+    }
 
     public func restartContainer(_ id: String, _ options: StopOptions) async throws {
         try await container(id).restart(options)
@@ -112,7 +115,9 @@ extension Engine: ContainerBackend {
     }
 
     public func removeContainer(_ id: String, _ options: ContainerRemoveOptions) async throws {
-        if options.link { throw BerthError(.unimplemented, "links are aliases of a network here: disconnect the container instead") }
+        if options.link {
+            throw BerthError(.unimplemented, "links are aliases of a network here: disconnect the container instead")
+        }
         try await container(id).remove(options)
     }
 
@@ -120,7 +125,8 @@ extension Engine: ContainerBackend {
         try await container(id).wait(condition)
     }
 
-    public func updateContainer(_ id: String, _ request: ContainerUpdateRequest) async throws -> ContainerUpdateResponse {
+    public func updateContainer(_ id: String, _ request: ContainerUpdateRequest) async throws -> ContainerUpdateResponse
+    {
         try await container(id).update(request)
         return ContainerUpdateResponse(warnings: [])
     }
@@ -134,7 +140,8 @@ extension Engine: ContainerBackend {
             case .created, .exited, .dead: break
             default: continue
             }
-            guard try filters.allowsPruning(labels: snapshot.record.config.labels, created: snapshot.record.created) else { continue }
+            guard try filters.allowsPruning(labels: snapshot.record.config.labels, created: snapshot.record.created)
+            else { continue }
             let size = try await blocking { TreeSize.bytes(of: snapshot.record.workspace.upper) }
             try await container(snapshot.record.id).remove(ContainerRemoveOptions())
             deleted.append(snapshot.record.id)

@@ -14,7 +14,9 @@ extension Engine: ExecBackend {
         guard !run.isPaused else {
             throw BerthError.conflict("container \(name) is paused, unpause the container before exec")
         }
-        guard let words = request.cmd, !words.isEmpty else { throw BerthError.invalidArgument("No exec command specified") }
+        guard let words = request.cmd, !words.isEmpty else {
+            throw BerthError.invalidArgument("No exec command specified")
+        }
         let record = ExecRegistry.Record(id: randomID(), containerID: snapshot.record.id, request: request)
         execs.add(record)
         try await container(snapshot.record.id).tell(

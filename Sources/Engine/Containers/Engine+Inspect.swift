@@ -92,7 +92,8 @@ struct ContainerView {
             MountPoint(
                 type: mount.kind.rawValue, name: mount.name ?? "", source: mount.source, destination: mount.destination,
                 driver: mount.driver ?? "", mode: mount.mode, rw: !mount.isReadOnly,
-                propagation: mount.kind == .bind ? (mount.propagation.isEmpty ? "rprivate" : mount.propagation) : mount.propagation)
+                propagation: mount.kind == .bind
+                    ? (mount.propagation.isEmpty ? "rprivate" : mount.propagation) : mount.propagation)
         }
     }
 

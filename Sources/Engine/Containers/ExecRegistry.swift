@@ -22,9 +22,11 @@ final class ExecRegistry: Sendable {
     func add(_ record: Record) { execs.withLock { $0[record.id] = record } }
 
     func find(_ id: String) throws(BerthError) -> Record {
-        guard let record = execs.withLock({ execs in
-            execs[id] ?? (id.count >= 12 ? execs.values.first { $0.id.hasPrefix(id) } : nil)
-        }) else { throw .notFound("No such exec instance: \(id)") }
+        guard
+            let record = execs.withLock({ execs in
+                execs[id] ?? (id.count >= 12 ? execs.values.first { $0.id.hasPrefix(id) } : nil)
+            })
+        else { throw .notFound("No such exec instance: \(id)") }
         return record
     }
 

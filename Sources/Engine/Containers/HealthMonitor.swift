@@ -6,11 +6,14 @@ import ShimProtocol
 extension Container {
     /// Begins to look after a container that has a health check.
     func startHealthMonitor() {
-        guard let check = record.config.healthcheck, let test = check.test, !test.isEmpty, test[0] != "NONE" else { return }
+        guard let check = record.config.healthcheck, let test = check.test, !test.isEmpty, test[0] != "NONE" else {
+            return
+        }
         let words: [String]
         switch test[0] {
         case "CMD": words = Array(test.dropFirst())
-        case "CMD-SHELL": words = (record.config.shell ?? ["/bin/sh", "-c"]) + [test.dropFirst().joined(separator: " ")]
+        case "CMD-SHELL":
+            words = (record.config.shell ?? ["/bin/sh", "-c"]) + [test.dropFirst().joined(separator: " ")]
         default: words = test
         }
         health = Health(status: "starting")

@@ -45,7 +45,8 @@ struct MountResolver {
         guard normalized(mount.destination) != "/" else {
             throw BerthError.invalidArgument("invalid volume specification: destination can't be '/'")
         }
-        if let index = result.mounts.firstIndex(where: { normalized($0.destination) == normalized(mount.destination) }) {
+        if let index = result.mounts.firstIndex(where: { normalized($0.destination) == normalized(mount.destination) })
+        {
             guard result.inherited.remove(normalized(mount.destination)) != nil else {
                 throw BerthError.invalidArgument("Duplicate mount point: \(mount.destination)")
             }
@@ -115,14 +116,19 @@ struct MountResolver {
     // MARK: --mount
 
     private func resolve(_ mount: EngineAPI.Mount, _ result: inout Result) throws -> ResolvedMount {
-        guard !mount.target.isEmpty else { throw BerthError.invalidArgument("invalid mount config: field Target must not be empty") }
+        guard !mount.target.isEmpty else {
+            throw BerthError.invalidArgument("invalid mount config: field Target must not be empty")
+        }
         switch mount.type {
         case "bind":
             guard !mount.source.isEmpty else {
-                throw BerthError.invalidArgument("invalid mount config for type \"bind\": field Source must not be empty")
+                throw BerthError.invalidArgument(
+                    "invalid mount config for type \"bind\": field Source must not be empty")
             }
             guard mount.source.hasPrefix("/") else {
-                throw BerthError.invalidArgument("invalid mount config for type \"bind\": invalid mount path: '\(mount.source)' mount path must be absolute")
+                throw BerthError.invalidArgument(
+                    "invalid mount config for type \"bind\": invalid mount path: '\(mount.source)' mount path must be absolute"
+                )
             }
             try checkBindSource(mount.source, target: mount.target, makes: mount.bindOptions?.createMountpoint == true)
             var bind = ResolvedMount(kind: .bind, source: mount.source, destination: mount.target)
@@ -131,7 +137,8 @@ struct MountResolver {
             if let propagation = mount.bindOptions?.propagation, !propagation.isEmpty { bind.propagation = propagation }
             return bind
         case "volume", "":
-            var volume = mount.source.isEmpty
+            var volume =
+                mount.source.isEmpty
                 ? try anonymous(mount.target, &result)
                 : try volume(
                     mount.source, at: mount.target, &result, labels: mount.volumeOptions?.labels ?? [:],
@@ -173,7 +180,8 @@ struct MountResolver {
         options: [String: String] = [:], isAnonymous: Bool = false
     ) throws -> ResolvedMount {
         let wanted = VolumeRecord(
-            name: name, driver: "local", created: Clock.now(), options: options, labels: labels, isAnonymous: isAnonymous)
+            name: name, driver: "local", created: Clock.now(), options: options, labels: labels,
+            isAnonymous: isAnonymous)
         let (record, isNew) = try services.volumes.create(wanted)
         if isNew { result.newVolumes.append(record) }
         var mount = ResolvedMount(

@@ -36,7 +36,8 @@ extension SpecInput {
     }
 
     static func cgroupPath(_ record: ContainerRecord, _ configuration: EngineConfiguration) -> String {
-        let parent = record.hostConfig.cgroupParent.isEmpty ? configuration.cgroupParent : record.hostConfig.cgroupParent
+        let parent =
+            record.hostConfig.cgroupParent.isEmpty ? configuration.cgroupParent : record.hostConfig.cgroupParent
         return "\(parent)/\(record.id)"
     }
 }

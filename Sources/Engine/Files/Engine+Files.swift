@@ -3,6 +3,7 @@ import Builder
 import EngineAPI
 import Errors
 import ImageStore
+import Glibc
 import Linux
 import OCI
 
@@ -62,7 +63,9 @@ extension Engine {
     public func commitContainer(_ options: CommitOptions, config: ContainerConfig?) async throws -> CommitResponse {
         let snapshot = try services.board.find(options.container)
         let record = snapshot.record
-        let reference = try options.repo.flatMap { $0.isEmpty ? nil : $0 }.map { try Reference.parsing($0, tag: options.tag) }
+        let reference = try options.repo.flatMap { $0.isEmpty ? nil : $0 }.map {
+            try Reference.parsing($0, tag: options.tag)
+        }
         let container = try container(record.id)
         let wasPaused = snapshot.phase.run?.isPaused ?? false
         let pauses = options.pause && snapshot.phase.run != nil && !wasPaused
@@ -82,11 +85,12 @@ extension Engine {
             config.config = final
             config.rootfs.diffIDs.append(layer.diffID)
             let words = (record.config.entrypoint ?? []) + (record.config.cmd ?? [])
-            config.history = (config.history ?? []) + [
-                ImageConfig.History(
-                    created: now, createdBy: words.joined(separator: " "), author: options.author,
-                    comment: options.comment)
-            ]
+            config.history =
+                (config.history ?? []) + [
+                    ImageConfig.History(
+                        created: now, createdBy: words.joined(separator: " "), author: options.author,
+                        comment: options.comment)
+                ]
             return try images.createImage(config: config, references: reference.map { [$0] } ?? [])
         }
         services.events.publish(
@@ -117,7 +121,8 @@ extension Engine {
                 var sample = StatsReader.empty(id: record.id, name: record.name)
                 if let run = snapshot.phase.run {
                     let known = reader.flatMap { $0.pid == run.pid ? $0.1 : nil }
-                    let current = known
+                    let current =
+                        known
                         ?? StatsReader(
                             id: record.id, name: record.name, cgroup: services.cgroup(of: record.id),
                             networkProcess: record.hostConfig.networkMode == "host" ? nil : run.pid)
@@ -184,7 +189,7 @@ struct VolumeFiller {
             ? try FileDescriptor.openDirectory(record.layers[0])
             : try Mount.overlay(OverlayLayers(lower: record.layers), attributes: .readOnly)
         for mount in destinations {
-            guard let source = try? root.openInRoot(mount.destination, 0o200000 /* O_DIRECTORY */) else { continue }
+            guard let source = try? root.openInRoot(mount.destination, O_DIRECTORY) else { continue }
             try TreeCopy.fill(mount.source, from: source)
         }
     }

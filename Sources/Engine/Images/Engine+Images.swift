@@ -115,7 +115,8 @@ extension Engine: ImageBackend {
                 all: all, usedBy: { id in board.all().filter { $0.record.imageID == id }.map(\.record.id) },
                 matching: { image in
                     (try? filters.allowsPruning(
-                        labels: image.config.config?.labels ?? [:], created: image.createdSeconds * 1_000_000_000)) == true
+                        labels: image.config.config?.labels ?? [:], created: image.createdSeconds * 1_000_000_000))
+                        == true
                 })
         }
         return ImagePruneReport(imagesDeleted: responses(removals), spaceReclaimed: UInt64(max(0, reclaimed)))
@@ -128,7 +129,8 @@ extension Engine: ImageBackend {
     // MARK: Files
 
     public func loadImages(_ options: ImageLoadOptions, body: RequestBody, progress: any ProgressSink) async throws {
-        let (reports, continuation) = AsyncStream.makeStream(of: LoadProgress.self, bufferingPolicy: .bufferingNewest(64))
+        let (reports, continuation) = AsyncStream.makeStream(
+            of: LoadProgress.self, bufferingPolicy: .bufferingNewest(64))
         let images = services.images
         async let telling: Void = {
             for await report in reports where !options.quiet {
@@ -147,7 +149,9 @@ extension Engine: ImageBackend {
             for move in item.moved {
                 try await progress.send(
                     ProgressMessage(
-                        stream: "The image \(move.reference.familiar) already exists, renaming the old one with ID \(move.previous) to empty string\n"))
+                        stream:
+                            "The image \(move.reference.familiar) already exists, renaming the old one with ID \(move.previous) to empty string\n"
+                    ))
             }
             if item.references.isEmpty {
                 try await progress.send(ProgressMessage(stream: "Loaded image ID: \(item.image.id)\n"))
@@ -155,7 +159,8 @@ extension Engine: ImageBackend {
             for reference in item.references {
                 try await progress.send(ProgressMessage(stream: "Loaded image: \(reference.familiar)\n"))
             }
-            tellImage("load", item.image.id.description, name: item.references.first?.familiar ?? item.image.id.description)
+            tellImage(
+                "load", item.image.id.description, name: item.references.first?.familiar ?? item.image.id.description)
         }
     }
 
@@ -173,7 +178,9 @@ extension Engine: ImageBackend {
         guard options.fromSrc == "-" else {
             throw BerthError(.unimplemented, "importing from a URL is not offered: download the file and import it")
         }
-        let reference = try options.repo.flatMap { $0.isEmpty ? nil : $0 }.map { try Reference.parsing($0, tag: options.tag) }
+        let reference = try options.repo.flatMap { $0.isEmpty ? nil : $0 }.map {
+            try Reference.parsing($0, tag: options.tag)
+        }
         let changes = try ConfigurationChange.apply(options.changes, to: ImageConfig.Execution())
         let images = services.images
         let image = try await BodyPipe.feed(body) { file in

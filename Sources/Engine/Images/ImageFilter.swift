@@ -33,9 +33,10 @@ struct ImageFilter {
         if let before, image.createdSeconds >= before { return false }
         if let since, image.createdSeconds <= since { return false }
         let patterns = filters["reference"]
-        return patterns.isEmpty || patterns.contains { pattern in
-            image.references.contains { Self.matches($0, pattern) }
-        }
+        return patterns.isEmpty
+            || patterns.contains { pattern in
+                image.references.contains { Self.matches($0, pattern) }
+            }
     }
 
     /// `name`, `name:tag`, either with `*` and `?`.

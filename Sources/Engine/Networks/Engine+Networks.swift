@@ -81,7 +81,8 @@ extension Engine: NetworkBackend {
             if ["host", "null", "none"].contains(driver) {
                 throw BerthError(.permissionDenied, "only one instance of \"\(driver)\" network is allowed")
             }
-            throw BerthError.notFound("could not find plugin \(driver) in v1 plugin registry: this engine makes networks of driver bridge")
+            throw BerthError.notFound(
+                "could not find plugin \(driver) in v1 plugin registry: this engine makes networks of driver bridge")
         }
         if (try? services.networks.find(request.name))?.record.name == request.name {
             throw BerthError.conflict("network with name \(request.name) already exists")
@@ -105,7 +106,8 @@ extension Engine: NetworkBackend {
         for config in request.ipam?.config ?? [] where !config.subnet.isEmpty {
             let subnet = try Subnet(cidr: config.subnet, strict: false)
             try AddressPools.check(subnet, against: services.networks.subnets())
-            let gateway = config.gateway.isEmpty ? AddressAllocator.defaultGateway(of: subnet).description : config.gateway
+            let gateway =
+                config.gateway.isEmpty ? AddressAllocator.defaultGateway(of: subnet).description : config.gateway
             guard let address = IPAddress(gateway), subnet.contains(address) else {
                 throw BerthError.invalidArgument("no matching subnet for gateway \"\(gateway)\"")
             }
@@ -133,7 +135,8 @@ extension Engine: NetworkBackend {
             try networks.names.remove(ofNetwork: record.id)
         }
         try await services.records.delete(record.id, from: .network)
-        services.events.publish("network", "destroy", id: record.id, attributes: ["name": record.name, "type": record.driver])
+        services.events.publish(
+            "network", "destroy", id: record.id, attributes: ["name": record.name, "type": record.driver])
     }
 
     public func pruneNetworks(_ filters: Filters) async throws -> NetworkPruneReport {
@@ -141,7 +144,9 @@ extension Engine: NetworkBackend {
         let wanted = Set(services.board.all().flatMap { $0.record.endpoints.map(\.networkID) })
         var deleted: [String] = []
         for entry in services.networks.all() where !entry.isBuiltIn && !wanted.contains(entry.record.id) {
-            guard try filters.allowsPruning(labels: entry.record.labels, created: entry.record.created) else { continue }
+            guard try filters.allowsPruning(labels: entry.record.labels, created: entry.record.created) else {
+                continue
+            }
             try await removeNetwork(entry.record.id)
             deleted.append(entry.record.name)
         }
@@ -187,7 +192,8 @@ extension Engine: NetworkBackend {
         var members: [String: NetworkEndpoint] = [:]
         for member in withMembers ? Array(entry.members.values) : [] {
             func cidr(_ address: String?, _ family: IPAddress.Family) -> String {
-                guard let address, let subnet = entry.allocators.first(where: { $0.subnet.family == family })?.subnet else { return "" }
+                guard let address, let subnet = entry.allocators.first(where: { $0.subnet.family == family })?.subnet
+                else { return "" }
                 return "\(address)/\(subnet.prefix)"
             }
             members[member.containerID] = NetworkEndpoint(

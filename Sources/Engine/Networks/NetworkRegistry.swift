@@ -49,7 +49,8 @@ final class NetworkRegistry: Sendable {
             switch matches.count {
             case 1: return .success(matches[0])
             case 0: return .failure(.notFound("network \(nameOrID) not found"))
-            default: return .failure(.invalidArgument("network \(nameOrID) is ambiguous (\(matches.count) matches found)"))
+            default:
+                return .failure(.invalidArgument("network \(nameOrID) is ambiguous (\(matches.count) matches found)"))
             }
         }
         return try result.get()
@@ -90,7 +91,9 @@ final class NetworkRegistry: Sendable {
         let result = entries.withLock { entries -> Result<NetworkRecord, BerthError> in
             guard let entry = entries[id] else { return .failure(.notFound("network \(id) not found")) }
             guard entry.members.isEmpty else {
-                let holders = entry.members.values.map { "name:\"\($0.containerName)\" id:\"\($0.containerID.prefix(12))\"" }
+                let holders = entry.members.values.map {
+                    "name:\"\($0.containerName)\" id:\"\($0.containerID.prefix(12))\""
+                }
                 return .failure(
                     BerthError(
                         .permissionDenied,
@@ -153,7 +156,9 @@ final class NetworkRegistry: Sendable {
             let requested = isV6 ? endpoint.requestedIPv6 : endpoint.requestedIPv4
             let address: IPAddress
             if let requested, !requested.isEmpty {
-                guard let wanted = IPAddress(requested) else { throw .invalidArgument("invalid IP address: \(requested)") }
+                guard let wanted = IPAddress(requested) else {
+                    throw .invalidArgument("invalid IP address: \(requested)")
+                }
                 try entry.allocators[index].reserve(wanted)
                 address = wanted
             } else {
@@ -179,7 +184,9 @@ final class NetworkRegistry: Sendable {
 
     func leave(_ containerID: String, networkID: String) {
         entries.withLock { entries in
-            guard var entry = entries[networkID], let member = entry.members.removeValue(forKey: containerID) else { return }
+            guard var entry = entries[networkID], let member = entry.members.removeValue(forKey: containerID) else {
+                return
+            }
             for text in [member.endpoint.address, member.endpoint.addressIPv6] {
                 guard let text, let address = IPAddress(text) else { continue }
                 for index in entry.allocators.indices where entry.allocators[index].subnet.contains(address) {

@@ -11,7 +11,9 @@ struct PortChooser: Sendable {
     init(_ record: ContainerRecord, taken: Set<PortRecord>) {
         var bindings = record.hostConfig.portBindings.bindings.filter { !$0.value.isEmpty }
         if record.hostConfig.publishAllPorts {
-            for port in record.config.exposedPorts ?? [] where bindings[port] == nil { bindings[port] = [PortBinding()] }
+            for port in record.config.exposedPorts ?? [] where bindings[port] == nil {
+                bindings[port] = [PortBinding()]
+            }
         }
         self.bindings = bindings
         self.taken = taken
@@ -38,7 +40,8 @@ struct PortChooser: Sendable {
     static func parse(_ text: String) throws(BerthError) -> (UInt16, transport: String) {
         let parts = text.split(separator: "/", maxSplits: 1)
         let transport = parts.count == 2 ? parts[1].lowercased() : "tcp"
-        guard let first = parts.first, let number = UInt16(first), number > 0, ["tcp", "udp", "sctp"].contains(transport)
+        guard let first = parts.first, let number = UInt16(first), number > 0,
+            ["tcp", "udp", "sctp"].contains(transport)
         else { throw .invalidArgument("invalid port specification: \"\(text)\"") }
         return (number, transport)
     }

@@ -54,7 +54,9 @@ struct RecordStore: Sendable {
     }
 
     /// All rows that can be read. The others go to `engine_damaged`, and their reasons are returned.
-    func load<Record: Decodable>(_ type: Record.Type, from table: Table) throws -> (records: [Record], damaged: [String]) {
+    func load<Record: Decodable>(_ type: Record.Type, from table: Table) throws -> (
+        records: [Record], damaged: [String]
+    ) {
         try database.write { db in
             var records: [Record] = []
             var damaged: [String] = []

@@ -1,4 +1,5 @@
 import Errors
+import Glibc
 import Linux
 import NIOCore
 import NIOPosix
@@ -20,7 +21,7 @@ final class ShimConnection: Sendable {
     /// Starts a shim and tells it what to run.
     static func launch(_ launch: Launch, shim: String, log: FileDescriptor) async throws -> ShimConnection {
         let (ours, theirs) = try UnixSocket.pair()
-        let null = try FileDescriptor.open("/dev/null", 2 /* O_RDWR */)
+        let null = try FileDescriptor.open("/dev/null", O_RDWR)
         _ = try Linux.Process.spawn(
             shim, ["berth-shim", String(launch.id.prefix(12))], environment: [],
             inheriting: [

@@ -1,5 +1,6 @@
 import EngineAPI
 import Errors
+import Glibc
 import Linux
 import Synchronization
 
@@ -18,7 +19,7 @@ enum BodyPipe {
         }
         do {
             try await pump(body, into: writer)
-        } catch let error as SystemError where error.errno == 32 /* EPIPE: the work has seen enough */ {
+        } catch let error as SystemError where error.errno == EPIPE {
             _ = error
         }
         return try await result
@@ -41,7 +42,7 @@ enum BodyPipe {
         try await forward(reader, to: sink)
         do {
             try await done
-        } catch let error as SystemError where error.errno == 32 && Task.isCancelled {
+        } catch let error as SystemError where error.errno == EPIPE && Task.isCancelled {
             throw CancellationError()
         }
     }

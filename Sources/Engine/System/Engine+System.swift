@@ -37,7 +37,10 @@ extension Engine: SystemBackend {
         info.containersStopped = info.containers - info.containersRunning - info.containersPaused
         info.images = imageCount
         info.driver = "overlay2"
-        info.driverStatus = [["Backing Filesystem", host.fileSystem(of: services.configuration.dataRoot)], ["Native Overlay Diff", "true"]]
+        info.driverStatus = [
+            ["Backing Filesystem", host.fileSystem(of: services.configuration.dataRoot)],
+            ["Native Overlay Diff", "true"],
+        ]
         info.plugins.volume = ["local"]
         info.plugins.network = ["bridge", "host", "null"]
         info.plugins.log = ["json-file", "none"]
@@ -118,7 +121,9 @@ extension Engine: SystemBackend {
         return StreamedMessages { sink in
             let since = options.since?.timeNano
             for message in recent where since.map({ message.timeNano >= $0 }) ?? false {
-                if until.map({ message.timeNano <= $0 }) ?? true, filter.matches(message) { try await sink.send(message) }
+                if until.map({ message.timeNano <= $0 }) ?? true, filter.matches(message) {
+                    try await sink.send(message)
+                }
             }
             if let until, until <= Clock.now() { return }
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -156,7 +161,8 @@ struct EventFilter: Sendable {
             && any("scope") { $0 == message.scope }
             && any("container") { message.type == "container" && ($0 == name || message.actor.id.hasPrefix($0)) }
             && any("image") { wanted in
-                (message.type == "image" ? [message.actor.id, name] : [message.actor.attributes["image"] ?? ""]).contains { $0 == wanted || $0.hasPrefix(wanted + ":") }
+                (message.type == "image" ? [message.actor.id, name] : [message.actor.attributes["image"] ?? ""])
+                    .contains { $0 == wanted || $0.hasPrefix(wanted + ":") }
             }
             && any("network") { message.type == "network" && ($0 == name || message.actor.id.hasPrefix($0)) }
             && any("volume") { message.type == "volume" && $0 == message.actor.id }
@@ -172,7 +178,8 @@ struct HostFacts {
 
     init() {
         func read(_ name: String) -> String {
-            ((try? Files.readText("/proc/sys/kernel/\(name)")) ?? "").split(separator: "\n").first.map(String.init) ?? ""
+            ((try? Files.readText("/proc/sys/kernel/\(name)")) ?? "").split(separator: "\n").first.map(String.init)
+                ?? ""
         }
         kernel = read("osrelease")
         name = read("hostname")
@@ -202,7 +209,9 @@ struct HostFacts {
     }
 
     func swapLimit(_ hierarchies: CgroupHierarchies) -> Bool {
-        if let mount = hierarchies.mountPoint(of: "memory") { return Files.exists(mount + "/memory.memsw.limit_in_bytes") }
+        if let mount = hierarchies.mountPoint(of: "memory") {
+            return Files.exists(mount + "/memory.memsw.limit_in_bytes")
+        }
         return Files.exists("/proc/swaps")
     }
 

@@ -23,7 +23,9 @@ extension Engine: VolumeBackend {
             name: isAnonymous ? randomID() : request.name, driver: request.driver.isEmpty ? "local" : request.driver,
             created: Clock.now(), options: request.driverOpts, labels: labels, isAnonymous: isAnonymous)
         guard request.driverOpts.isEmpty else {
-            throw BerthError(.unimplemented, "driver options of the local driver are not offered: use a bind mount of the mounted file system")
+            throw BerthError(
+                .unimplemented,
+                "driver options of the local driver are not offered: use a bind mount of the mounted file system")
         }
         let (record, isNew) = try services.volumes.create(wanted)
         if isNew {
@@ -72,7 +74,8 @@ extension Engine: VolumeBackend {
 
     /// Containers, running or not, that mount a volume.
     func users(of volume: String) -> [String] {
-        services.board.all().filter { $0.record.mounts.contains { $0.kind == .volume && $0.name == volume } }.map(\.record.id)
+        services.board.all().filter { $0.record.mounts.contains { $0.kind == .volume && $0.name == volume } }.map(
+            \.record.id)
     }
 
     private func view(_ record: VolumeRecord) -> Volume {

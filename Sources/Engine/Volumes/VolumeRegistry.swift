@@ -30,14 +30,17 @@ final class VolumeRegistry: Sendable {
         guard Self.isValid(record.name) else {
             throw BerthError.invalidArgument(
                 "create \(record.name): \"\(record.name)\" includes invalid characters for a local volume name, only "
-                    + "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path")
+                    + "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path"
+            )
         }
         guard record.driver == "local" else {
-            throw BerthError.notFound("error looking up volume plugin \(record.driver): plugin \"\(record.driver)\" not found")
+            throw BerthError.notFound(
+                "error looking up volume plugin \(record.driver): plugin \"\(record.driver)\" not found")
         }
         if let present = volumes.withLock({ $0[record.name] }) {
             guard present.driver == record.driver else {
-                throw BerthError.conflict("a volume named \(record.name) already exists with the \(present.driver) driver")
+                throw BerthError.conflict(
+                    "a volume named \(record.name) already exists with the \(present.driver) driver")
             }
             return (present, false)
         }

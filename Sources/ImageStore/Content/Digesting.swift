@@ -1,6 +1,7 @@
 import Archive
-import struct Crypto.SHA256
 import OCI
+
+import struct Crypto.SHA256
 
 /// Passes bytes on and digests them.
 final class DigestingSource: ByteSource {

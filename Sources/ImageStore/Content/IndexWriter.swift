@@ -54,7 +54,8 @@ extension ImageStore {
     func layoutIndex() throws -> Index {
         try database.read { database in
             Index(
-                manifests: try ImageRecord.fetchAll(database).filter { !$0.isHidden }.flatMap { record -> [Descriptor] in
+                manifests: try ImageRecord.fetchAll(database).filter { !$0.isHidden }.flatMap {
+                    record -> [Descriptor] in
                     let image = try record.image(database)
                     let manifest = try record.decodedManifest()
                     func descriptor(_ annotations: [String: String]?) -> Descriptor {

@@ -130,7 +130,8 @@ extension ImageStore {
     private static func whole(_ database: Database, _ digest: String) throws -> ImageRecord? {
         try Row.fetchOne(
             database,
-            sql: "SELECT * FROM image_images WHERE (id = ?1 OR manifest_digest = ?1) AND NOT hidden ORDER BY id = ?1 DESC",
+            sql:
+                "SELECT * FROM image_images WHERE (id = ?1 OR manifest_digest = ?1) AND NOT hidden ORDER BY id = ?1 DESC",
             arguments: [digest]
         ).map(ImageRecord.init(row:))
     }

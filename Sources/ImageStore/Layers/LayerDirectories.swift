@@ -30,17 +30,17 @@ struct LayerDirectories: Sendable {
 
         let known = Set(known)
         for name in names where name.hasPrefix(Self.newPrefix) || name.hasPrefix(Self.oldPrefix) {
-            try Files.removeRawTree("\(path)/\(name)")
+            try Files.removeTree("\(path)/\(name)")
         }
         let unknown = names.filter { !$0.hasPrefix(".") && !known.contains($0) }
         if known.isEmpty, !unknown.isEmpty {
             // The database was lost rather than the layers: containers may still run on them.
             logger.warning("\(unknown.count) unpacked layers in \(path) are not in the database; they are left alone")
         } else {
-            for name in unknown { try Files.removeRawTree("\(path)/\(name)") }
+            for name in unknown { try Files.removeTree("\(path)/\(name)") }
         }
         // Workspaces belong to a running process.
-        try Files.removeRawTree(workPath)
+        try Files.removeTree(workPath)
         try Files.makeDirectory(workPath, mode: 0o700)
     }
 
@@ -76,6 +76,6 @@ struct LayerDirectories: Sendable {
             if error.errno == ENOENT { return }
             throw error
         }
-        try Files.removeRawTree(old)
+        try Files.removeTree(old)
     }
 }

@@ -11,7 +11,7 @@ struct UnpackedLayer: Sendable {
     let size: Int64
     let implicitDirectories: [RawPath]
 
-    func discard() { try? Files.removeRawTree(temporary) }
+    func discard() { try? Files.removeTree(temporary) }
 }
 
 extension LayerDirectories {
@@ -30,7 +30,7 @@ extension LayerDirectories {
                 temporary: temporary, diffID: plain.digest, size: report.bytes,
                 implicitDirectories: report.implicitDirectories)
         } catch {
-            try? Files.removeRawTree(temporary)
+            try? Files.removeTree(temporary)
             throw error
         }
     }

@@ -36,7 +36,7 @@ public struct Workspace: Sendable {
     }
 
     /// Removes the workspace and all that was written in it.
-    public func discard() { try? Files.removeRawTree(path) }
+    public func discard() { try? Files.removeTree(path) }
 }
 
 extension ImageStore {

@@ -123,7 +123,8 @@ extension ImageStore {
                 let bytes = try content.read(descriptor.digest)
                 let manifest = try decode(Manifest.self, bytes, "manifest \(descriptor.digest)")
                 let id = try add(
-                    config: content.read(manifest.config.digest), manifest: bytes, layers: manifest.layers, to: assembly)
+                    config: content.read(manifest.config.digest), manifest: bytes, layers: manifest.layers, to: assembly
+                )
                 let name = try descriptor.annotations?[Annotation.name].map {
                     text throws(BerthError) in try Reference(text)
                 }

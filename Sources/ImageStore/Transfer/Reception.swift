@@ -1,9 +1,10 @@
 import Archive
-import struct Crypto.SHA256
 import Errors
 import Glibc
 import Linux
 import OCI
+
+import struct Crypto.SHA256
 
 /// How far a layer of an archive has been read.
 public struct LoadProgress: Sendable {
@@ -29,7 +30,8 @@ final class UnpackJob: Sendable {
     private let isTaken = Monitor(false)
 
     /// - Parameter slots: how many more jobs may run now.
-    init(_ file: FileDescriptor, _ progress: WriteProgress, into layers: LayerDirectories, _ slots: Monitor<Int>) throws {
+    init(_ file: FileDescriptor, _ progress: WriteProgress, into layers: LayerDirectories, _ slots: Monitor<Int>) throws
+    {
         let outcome = outcome
         _ = try WorkThread("layer-unpack") {
             slots.wait { free -> Void? in
@@ -47,10 +49,12 @@ final class UnpackJob: Sendable {
 
     /// The layer, to the first who asks.
     func take() -> UnpackedLayer? {
-        guard isTaken.update({ taken in
-            defer { taken = true }
-            return !taken
-        }) else { return nil }
+        guard
+            isTaken.update({ taken in
+                defer { taken = true }
+                return !taken
+            })
+        else { return nil }
         return try? wait()
     }
 }

@@ -1,7 +1,7 @@
 import Archive
 import Errors
-import Glibc
 import GRDB
+import Glibc
 import Linux
 import OCI
 
@@ -135,6 +135,7 @@ private struct SavedImage {
             config: path(manifest.config.digest), repoTags: tags.isEmpty ? nil : tags,
             layers: manifest.layers.map { path($0.digest) },
             layerSources: Dictionary(
-                zip(image.config.rootfs.diffIDs.map(\.description), manifest.layers), uniquingKeysWith: { first, _ in first }))
+                zip(image.config.rootfs.diffIDs.map(\.description), manifest.layers),
+                uniquingKeysWith: { first, _ in first }))
     }
 }

@@ -99,7 +99,9 @@ public struct Cgroup: Sendable {
             guard errno == EBUSY else { throw SystemError("rmdir", errno: errno, subject: directory) }
             if attempt == 0, let open = try? FileDescriptor.openDirectory(directory), let names = try? open.entries() {
                 for name in names {
-                    if let status = try? open.status(of: name), status.isDirectory { try remove(directory + "/" + name) }
+                    if let status = try? open.status(of: name), status.isDirectory {
+                        try remove(directory + "/" + name)
+                    }
                 }
                 continue
             }
@@ -112,7 +114,8 @@ public struct Cgroup: Sendable {
 
     /// Processes of the cgroup and of those below it.
     public func processes() throws(SystemError) -> [pid_t] {
-        let directory = version2Directory ?? hierarchies.mountPoint(of: "pids").map { $0 + path }
+        let directory =
+            version2Directory ?? hierarchies.mountPoint(of: "pids").map { $0 + path }
             ?? directories.first
         guard let directory else { return [] }
         return try Self.processes(below: directory)

@@ -110,14 +110,18 @@ private struct Assembler {
         }
     }
 
-    private mutating func emit(_ opcode: UInt8, destination: UInt8, source: UInt8 = 0, offset: Int16 = 0, immediate: Int32 = 0) {
+    private mutating func emit(
+        _ opcode: UInt8, destination: UInt8, source: UInt8 = 0, offset: Int16 = 0, immediate: Int32 = 0
+    ) {
         instructions.append(
             UInt64(opcode) | UInt64(source << 4 | destination) << 8 | UInt64(UInt16(bitPattern: offset)) << 16
                 | UInt64(UInt32(bitPattern: immediate)) << 32)
     }
 
     /// 32 bits of the context, whose address is in r1.
-    mutating func load(_ register: UInt8, from offset: Int16) { emit(0x61, destination: register, source: 1, offset: offset) }
+    mutating func load(_ register: UInt8, from offset: Int16) {
+        emit(0x61, destination: register, source: 1, offset: offset)
+    }
     mutating func move(_ register: UInt8, from source: UInt8) { emit(0xbc, destination: register, source: source) }
     mutating func and(_ register: UInt8, _ value: Int32) { emit(0x54, destination: register, immediate: value) }
     mutating func shiftRight(_ register: UInt8, _ bits: Int32) { emit(0x74, destination: register, immediate: bits) }

@@ -73,7 +73,9 @@ extension FileDescriptor {
     public static func pipe(flags: Int32 = 0) throws(SystemError) -> (read: FileDescriptor, write: FileDescriptor) {
         var fds: (Int32, Int32) = (-1, -1)
         try systemCall("pipe2") {
-            withUnsafeMutableBytes(of: &fds) { linux_pipe2($0.bindMemory(to: Int32.self).baseAddress, flags | O_CLOEXEC) }
+            withUnsafeMutableBytes(of: &fds) {
+                linux_pipe2($0.bindMemory(to: Int32.self).baseAddress, flags | O_CLOEXEC)
+            }
         }
         return (FileDescriptor(owning: fds.0), FileDescriptor(owning: fds.1))
     }

@@ -29,7 +29,9 @@ public struct FileStatus: Sendable {
         modified = Int64(raw.st_mtim.tv_sec) * 1_000_000_000 + Int64(raw.st_mtim.tv_nsec)
     }
 
-    public enum Kind: Sendable { case file, directory, symbolicLink, characterDevice, blockDevice, fifo, socket, unknown }
+    public enum Kind: Sendable {
+        case file, directory, symbolicLink, characterDevice, blockDevice, fifo, socket, unknown
+    }
 
     public var kind: Kind {
         switch mode & S_IFMT {
@@ -84,10 +86,9 @@ extension FileDescriptor {
         var failure: SystemError?
         let target = String(unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer in
             buffer.withMemoryRebound(to: CChar.self) { buffer in
+                guard let base = buffer.baseAddress else { return 0 }
                 do throws(SystemError) {
-                    return try systemCall("readlinkat", name) {
-                        readlinkat(rawValue, name, buffer.baseAddress!, buffer.count)
-                    }
+                    return try systemCall("readlinkat", name) { readlinkat(rawValue, name, base, buffer.count) }
                 } catch {
                     failure = error
                     return 0
@@ -161,18 +162,7 @@ extension FileDescriptor {
     }
 
     /// Removes a name and all below it. Never follows a symbolic link. Absent is fine.
-    public func removeTree(_ name: String) throws(SystemError) {
-        do throws(SystemError) {
-            try unlink(name)
-            return
-        } catch {
-            if error.errno == ENOENT { return }
-            guard error.errno == EISDIR || error.errno == EPERM else { throw error }
-        }
-        let directory = try open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-        for entry in try directory.entries() { try directory.removeTree(entry) }
-        try removeDirectory(name)
-    }
+    public func removeTree(_ name: String) throws(SystemError) { try removeTree(RawPath(name)) }
 
     public func extendedAttribute(_ name: String) throws(SystemError) -> [UInt8]? {
         var value = [UInt8](repeating: 0, count: 64 * 1024)

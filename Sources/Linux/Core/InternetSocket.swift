@@ -108,7 +108,8 @@ public enum InternetSocket {
 
     private static func make(_ kind: Kind, _ address: SocketAddress) throws(SystemError) -> FileDescriptor {
         let flags = Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        return FileDescriptor(owning: try systemCall("socket") { socket(address.family, kind.type | flags, kind.proto) })
+        return FileDescriptor(
+            owning: try systemCall("socket") { socket(address.family, kind.type | flags, kind.proto) })
     }
 
     private static func set(_ socket: FileDescriptor, _ level: Int32, _ option: Int32) throws(SystemError) {

@@ -1,6 +1,6 @@
 import CLinux
-import Glibc
 import Errors
+import Glibc
 
 /// A failed system call: which one, on what, and the kernel's errno.
 public struct SystemError: Error, Sendable, CustomStringConvertible {

@@ -8,7 +8,9 @@ public enum UnixSocket {
         var fds: (Int32, Int32) = (-1, -1)
         try systemCall("socketpair") {
             withUnsafeMutableBytes(of: &fds) {
-                socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, $0.bindMemory(to: Int32.self).baseAddress)
+                socketpair(
+                    AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0,
+                    $0.bindMemory(to: Int32.self).baseAddress)
             }
         }
         return (FileDescriptor(owning: fds.0), FileDescriptor(owning: fds.1))
@@ -37,7 +39,9 @@ public enum UnixSocket {
         return socket
     }
 
-    public static func accept(_ listener: FileDescriptor, nonBlocking: Bool = false) throws(SystemError) -> FileDescriptor {
+    public static func accept(_ listener: FileDescriptor, nonBlocking: Bool = false) throws(SystemError)
+        -> FileDescriptor
+    {
         let flags = Int32(SOCK_CLOEXEC.rawValue | (nonBlocking ? SOCK_NONBLOCK.rawValue : 0))
         return FileDescriptor(owning: try systemCall("accept4") { linux_accept4(listener.rawValue, flags) })
     }
@@ -65,7 +69,9 @@ public enum UnixSocket {
                                 header.pointee.cmsg_type = Int32(SCM_RIGHTS)
                                 header.pointee.cmsg_len = linux_cmsg_len(MemoryLayout<Int32>.size * descriptors.count)
                                 linux_cmsg_data(header).withMemoryRebound(to: Int32.self, capacity: descriptors.count) {
-                                    for (index, descriptor) in descriptors.enumerated() { $0[index] = descriptor.rawValue }
+                                    for (index, descriptor) in descriptors.enumerated() {
+                                        $0[index] = descriptor.rawValue
+                                    }
                                 }
                             }
                         }
@@ -120,7 +126,8 @@ public enum UnixSocket {
 
     private static func make() throws(SystemError) -> FileDescriptor {
         FileDescriptor(
-            owning: try systemCall("socket") { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0) })
+            owning: try systemCall("socket") { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0) }
+        )
     }
 
     private static func withAddress(

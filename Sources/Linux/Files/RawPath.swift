@@ -230,20 +230,6 @@ extension FileDescriptor {
     }
 }
 
-extension Files {
-    /// `removeTree` for a tree whose names may be any bytes.
-    public static func removeRawTree(_ path: String) throws(SystemError) {
-        let directory: FileDescriptor
-        do throws(SystemError) {
-            directory = try FileDescriptor.openDirectory(parent(of: path))
-        } catch {
-            if error.errno == ENOENT { return }
-            throw error
-        }
-        try directory.removeTree(RawPath(lastComponent(of: path)))
-    }
-}
-
 extension timespec {
     init(nanoseconds: Int64) {
         let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)

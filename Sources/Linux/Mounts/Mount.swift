@@ -54,7 +54,8 @@ public enum Mount {
         private func configure(command: Int, key: String?, value: String?) throws(SystemError) {
             func call(_ key: UnsafePointer<CChar>?, _ value: UnsafePointer<CChar>?) throws(SystemError) {
                 try rawSystemCall(
-                    "fsconfig", [type, key.map { String(cString: $0) }, value.map { String(cString: $0) }]
+                    "fsconfig",
+                    [type, key.map { String(cString: $0) }, value.map { String(cString: $0) }]
                         .compactMap { $0 }.joined(separator: " "),
                     LINUX_SYS_fsconfig, Int(context.rawValue), command, Int(bitPattern: key),
                     Int(bitPattern: value))
@@ -165,7 +166,7 @@ extension Mount {
     public static func clone(
         _ path: String, in directory: FileDescriptor, underRoot: Bool
     ) throws(SystemError) -> FileDescriptor {
-        let place = try directory.openInRoot(path, 0o10000000 /* O_PATH */)
+        let place = try directory.openInRoot(path, FileDescriptor.pathOnly)
         return try clone("", in: place)
     }
 }

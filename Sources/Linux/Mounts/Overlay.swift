@@ -38,7 +38,9 @@ extension Mount {
             return try finish(overlay, layers, attributes)
         } catch {
             // `lowerdir+` came with Linux 6.8 (the message before is EINVAL for an unknown option).
-            guard error.errno == EINVAL, error.call == "fsconfig", error.subject.contains("lowerdir+") else { throw error }
+            guard error.errno == EINVAL, error.call == "fsconfig", error.subject.contains("lowerdir+") else {
+                throw error
+            }
         }
         let overlay = try Configuration("overlay")
         try overlay.set("lowerdir", layers.lower.reversed().map(escaped).joined(separator: ":"))

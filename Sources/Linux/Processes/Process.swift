@@ -139,8 +139,9 @@ public enum Process {
     /// Marks every descriptor from `first` on close-on-exec, so that none survives into the
     /// container whoever opened it.
     public static func closeOnExec(from first: Int32) throws(SystemError) {
+        let closeOnExec = 4  // CLOSE_RANGE_CLOEXEC
         try rawSystemCall(
-            "close_range", "", LINUX_SYS_close_range, Int(first), Int(UInt32.max), 4 /* CLOSE_RANGE_CLOEXEC */)
+            "close_range", "", LINUX_SYS_close_range, Int(first), Int(UInt32.max), closeOnExec)
     }
 
     /// Puts every signal back to its default and empties the mask, which `execve` would hand on.
@@ -154,7 +155,8 @@ public enum Process {
 
 extension ExitStatus {
     init(waitStatus: Int32) {
-        self = linux_wifexited(waitStatus) != 0
+        self =
+            linux_wifexited(waitStatus) != 0
             ? .exited(linux_wexitstatus(waitStatus)) : .signaled(linux_wtermsig(waitStatus))
     }
 }

@@ -55,7 +55,8 @@ public func setDomainName(_ name: String) throws(SystemError) {
 /// A session keyring of its own, so that keys of the host's session do not show in the container.
 public func joinNewSessionKeyring() throws(SystemError) {
     do throws(SystemError) {
-        try rawSystemCall("keyctl", "", LINUX_SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */)
+        let join = 1  // KEYCTL_JOIN_SESSION_KEYRING
+        try rawSystemCall("keyctl", "", LINUX_SYS_keyctl, join)
     } catch {
         // A kernel without keys has none to share.
         if error.errno != ENOSYS && error.errno != EDQUOT { throw error }

@@ -104,7 +104,9 @@ public struct SeccompFilter: Sendable {
 
     private static func export(_ context: scmp_filter_ctx) throws(BerthError) -> [UInt8] {
         // libseccomp writes to a descriptor only; a pipe holds less than a large program.
-        let fd = "seccomp".withCString { Int32(linux_syscall(LINUX_SYS_memfd_create, Int(bitPattern: $0), 1, 0, 0, 0, 0)) }
+        let fd = "seccomp".withCString {
+            Int32(linux_syscall(LINUX_SYS_memfd_create, Int(bitPattern: $0), 1, 0, 0, 0, 0))
+        }
         guard fd >= 0 else { throw .internal("seccomp: memfd_create: \(errnoText(errno))") }
         let file = FileDescriptor(owning: fd)
         let code = seccomp_export_bpf(context, fd)
