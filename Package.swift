@@ -110,7 +110,7 @@ let package = Package(
         library("Server", ["Linux", "EngineAPI", "Errors", .logging, .nio, .nioPosix, .nioHTTP1]),
         library("Client", ["EngineAPI", "Linux", "Errors", .nio, .nioPosix, .nioHTTP1]),
         library("Compose", ["Client", "Archive", "Linux", "EngineAPI", "Errors", .yams, .collections, .crypto]),
-        library("CLI", ["Compose", "Client", "Archive", "Linux", "EngineAPI", "Errors", .arguments]),
+        library("CLI", ["Compose", "Client", "Archive", "Linux", "EngineAPI", "Errors"]),
 
         // Programs.
         program("berth", ["CLI"]),

@@ -73,7 +73,7 @@ def rows(results: dict[str, dict[str, list[float]]]):
 
 
 def show(results, versions: dict[str, str], markdown: bool) -> None:
-    form = "| {:<22} | {:<16} | {:>9} | {:>7} | {:>7} | {:>6} |" if markdown else "{:<22}  {:<16}  {:>9}  {:>7}  {:>7}  {:>6}"
+    form = "| {:<22} | {:<22} | {:>9} | {:>7} | {:>7} | {:>6} |" if markdown else "{:<22}  {:<22}  {:>9}  {:>7}  {:>7}  {:>6}"
     print(form.format("ms", "engine", "median", "min", "p95", "ratio"))
     if markdown:
         print("|---|---|---:|---:|---:|---:|")

@@ -38,10 +38,8 @@ def daemon():
     daemon.end()
     log = daemon.tail()
     left = {"mounts": daemon.mounts(), "shims": daemon.shims(), "cgroups": daemon.cgroups()}
-    if any(left.values()):
-        daemon.remove_by_force()
-    else:
-        daemon.remove()
+    daemon.end_shims()
+    daemon.remove()
     left["links"] = daemon.links() - links
     left["tables"] = daemon.tables & nft_tables()
     left["parents"] = {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{daemon.bridge}")}
@@ -104,7 +102,14 @@ def nothing_left(request):
     yield
     if daemon.process.poll() is not None:
         daemon.start()
-    sweep(request.getfixturevalue("sdk"))
+    sdk = request.getfixturevalue("sdk")
+    try:
+        sweep(sdk)
+    except docker_sdk.errors.APIError:
+        # Let the next test start afresh all the same.
+        daemon.end_shims()
+        sweep(sdk)
+        raise
     last = {}
 
     def clean() -> bool:

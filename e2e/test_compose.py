@@ -80,7 +80,7 @@ def test_up_ps_logs_exec_down(chat, berth, port, name):
     out = chat("ps").out
     assert f"{name}-my-front-1" in out and f"0.0.0.0:{port}->80/tcp" in out
     chat("logs")
-    chat("down")
+    chat("down", "-t", "0")
     assert names(berth, name) == [] and fetch("localhost", port) is None
     assert f"{name}_default" not in berth("network", "ls", "--format", "{{.Name}}").lines
 
@@ -109,7 +109,7 @@ def test_up_recreates_what_changed(chat, berth, name):
     ids = {n: berth("ps", "-q", "--filter", f"name={n}").out for n in names(berth, name)}
     text = (chat.folder / "docker-compose.yml").read_text()
     chat.write(text.replace("build: ./back", "build: ./back\n    environment: {A: b}"))
-    chat("up", "-d")
+    chat("up", "-d", "-t", "0")
     assert berth("ps", "-q", "--filter", f"name={name}-my-back-1").out != ids[f"{name}-my-back-1"]
     assert berth("exec", f"{name}-my-back-1", "sh", "-c", "echo $A").out == "b\n"
 
@@ -118,7 +118,7 @@ def test_up_build_takes_new_sources(chat, port):
     chat("up", "-d")
     assert page("localhost", port) == "front page\n"
     chat.write("new page\n", "front/index.html")
-    chat("up", "-d", "--build")
+    chat("up", "-d", "--build", "-t", "0")
     eventually(lambda: fetch("localhost", port) == "new page\n")
 
 
@@ -195,7 +195,7 @@ def test_dependency_order(project, berth):
     project("up", "-d")
     started = {
         c["Config"]["Labels"]["com.docker.compose.service"]: c["State"]
-        for c in json.loads(berth("inspect", *berth("ps", "-aq").out.split()).out)
+        for c in json.loads(berth("inspect", *names(berth, project.name)).out)
     }
     assert started["a"]["FinishedAt"] <= started["b"]["StartedAt"] <= started["c"]["StartedAt"]
 

@@ -50,7 +50,7 @@ def test_terminal_follows_the_window(berth):
 
 
 def test_interrupt_from_the_terminal(berth):
-    with berth.terminal("run", "--rm", "-it", "busybox", "sh", "-c", "trap 'exit 42' INT; echo ready; sleep 60") as terminal:
+    with berth.terminal("run", "--rm", "-it", "busybox", "sh", "-c", "trap 'exit 42' INT; echo ready; while :; do sleep 0.1; done") as terminal:
         terminal.expect("ready")
         terminal.send("\x03")
         assert terminal.wait() == 42

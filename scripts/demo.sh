@@ -18,7 +18,7 @@ export BERTH_HOST="unix://$run/berth.sock"
 export BERTH_DAEMON_FLAGS="--data-root=$data --exec-root=$run --pidfile=$run/berthd.pid --bridge=$bridge \
 --bip=$subnet.0.1/24 --default-address-pool=base=$subnet.128.0/17,size=24 --cgroup-parent=/berth-demo"
 
-say() { printf '\033[1m%s\033[0m\n' "$*"; }
+say() { if [ -t 1 ]; then printf '\033[1m%s\033[0m\n' "$*"; else printf '%s\n' "$*"; fi; }
 die() { printf '%s\n' "$*" >&2; exit 1; }
 
 # The host's bundle of certificate authorities, when it trusts more than its distribution does

@@ -2,8 +2,8 @@ import Builder
 import EngineAPI
 import Errors
 import GRDB
-import ImageStore
 import Glibc
+import ImageStore
 import Linux
 import Logging
 import Networking

@@ -97,12 +97,12 @@ class Daemon:
         subprocess.run([BINARIES / "berthd", *self.flags(), "--tear-down"], check=True, timeout=30)
         shutil.rmtree(self.root)
 
-    def remove_by_force(self) -> None:
-        """The same after a failure: whatever still runs is ended first."""
+    def end_shims(self) -> None:
+        """After a failure: end what should have ended."""
         for pid in self.shims():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         eventually(lambda: not self.shims(), what="shims end")
-        self.remove()
 
     # What the host shows of this daemon.
 

@@ -16,7 +16,7 @@ struct Creation {
         if (config.cmd ?? []).isEmpty, (config.entrypoint ?? []).isEmpty {
             throw BerthError.invalidArgument("no command specified")
         }
-        if config.hostname.isEmpty, request.hostConfig.utsMode != "host" { config.hostname = String(id.prefix(12)) }
+        if config.hostname.isEmpty { config.hostname = try defaultHostname() }
         try check(config)
         let mounts = try MountResolver(id: id, services: services, image: image.config.config).resolve(
             config, request.hostConfig)
@@ -41,6 +41,16 @@ struct Creation {
                 "the daemon has no CA bundle to hand out: start it with --ca-bundle FILE")
         }
         return (record, mounts)
+    }
+
+    /// The name of whose network and host names the container shares, or its own ID.
+    private func defaultHostname() throws -> String {
+        let host = request.hostConfig
+        if host.networkMode.hasPrefix("container:") {
+            return try services.board.find(String(host.networkMode.dropFirst(10))).record.config.hostname
+        }
+        if host.utsMode == "host" || host.networkMode == "host" { return HostFacts().name }
+        return String(id.prefix(12))
     }
 
     /// Asks for the host's certificate authorities: works from any client (`--annotation`).

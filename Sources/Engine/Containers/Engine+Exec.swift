@@ -51,7 +51,7 @@ extension Engine: ExecBackend {
     }
 
     public func inspectExec(_ id: String) async throws -> ExecInspect {
-        let exec = try execs.find(id)
+        let exec = try await settled(id)
         let words = exec.request.cmd ?? []
         var inspect = ExecInspect(
             id: exec.id,
@@ -68,6 +68,19 @@ extension Engine: ExecBackend {
         case .ended(let code): inspect.exitCode = Int(code)
         }
         return inspect
+    }
+}
+
+extension Engine {
+    /// An exec whose end, if it has ended, is known: clients ask for the exit code the moment their
+    /// stream ends, which may be before the shim's word has arrived.
+    private func settled(_ id: String) async throws -> ExecRegistry.Record {
+        for _ in 0..<200 {
+            let exec = try execs.find(id)
+            guard case .running(let pid) = exec.state, pid > 0, !Files.exists("/proc/\(pid)/exe") else { return exec }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        return try execs.find(id)
     }
 }
 

@@ -6,7 +6,7 @@ extension SpecInput {
     /// What the record says, with names of other containers turned into their namespaces.
     init(_ record: ContainerRecord, services: Services) throws {
         let configuration = services.configuration
-        let directory = configuration.directory(of: record.id)
+        let directory = configuration.directory(of: try record.networkOwner(services))
         let host = record.hostConfig
         self.init(
             id: record.id, config: record.config, hostConfig: host, mounts: record.mounts,
@@ -39,5 +39,15 @@ extension SpecInput {
         let parent =
             record.hostConfig.cgroupParent.isEmpty ? configuration.cgroupParent : record.hostConfig.cgroupParent
         return "\(parent)/\(record.id)"
+    }
+}
+
+extension ContainerRecord {
+    /// The container whose network this one lives in, and whose `/etc/hosts` and name it has: itself, or
+    /// the one named by `--network container:`.
+    func networkOwner(_ services: Services) throws -> String {
+        let prefix = "container:"
+        guard hostConfig.networkMode.hasPrefix(prefix) else { return id }
+        return try services.board.find(String(hostConfig.networkMode.dropFirst(prefix.count))).record.id
     }
 }

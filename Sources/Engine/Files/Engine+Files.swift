@@ -2,8 +2,8 @@ import Archive
 import Builder
 import EngineAPI
 import Errors
-import ImageStore
 import Glibc
+import ImageStore
 import Linux
 import OCI
 

@@ -40,7 +40,9 @@ final class NetworkRegistry: Sendable {
     func all() -> [Entry] { entries.withLock { Array($0.values) } }
 
     /// By name, ID or unique prefix of it.
-    func find(_ nameOrID: String) throws(BerthError) -> Entry {
+    func find(_ text: String) throws(BerthError) -> Entry {
+        // Docker's clients say so when nothing was asked for.
+        let nameOrID = text == "default" ? "bridge" : text
         let result = entries.withLock { entries -> Result<Entry, BerthError> in
             if let entry = entries[nameOrID] ?? entries.values.first(where: { $0.record.name == nameOrID }) {
                 return .success(entry)

@@ -67,8 +67,20 @@ struct ExecOptions: Sendable {
         ).run()
         Exit.restoreTerminal()
         if end == .detached { return }
-        let code = try await client.inspectExec(id).exitCode ?? 0
+        let code = try await exitCode(of: id, client)
         if code != 0 { throw ExitCode(Int32(truncatingIfNeeded: code)) }
+    }
+
+    /// The streams may end a moment before the daemon has seen the end of the program.
+    private func exitCode(of id: String, _ client: EngineClient) async throws -> Int {
+        let deadline = ContinuousClock.now + .seconds(5)
+        while true {
+            let state = try await client.inspectExec(id)
+            if let code = state.exitCode, !state.running { return code }
+            // A program that closed its streams and runs on is left to itself.
+            guard ContinuousClock.now < deadline else { return state.exitCode ?? 0 }
+            try await Task.sleep(for: .milliseconds(5))
+        }
     }
 
     /// - Throws: `ExitCode` 126 or 127 after telling why, when the program itself cannot be run.
