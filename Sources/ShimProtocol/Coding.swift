@@ -269,6 +269,7 @@ extension Launch: WireValue {
         writer.write(closesInputWithClient)
         writer.write(ports)
         writer.write(names)
+        writer.write(endsWithDaemon)
     }
 
     public init(from reader: inout WireReader) throws(BerthError) {
@@ -293,5 +294,6 @@ extension Launch: WireValue {
         closesInputWithClient = try reader.read()
         ports = try reader.read()
         names = try reader.read()
+        endsWithDaemon = try reader.read()
     }
 }

@@ -69,6 +69,8 @@ public struct Launch: Sendable {
     public var closesInputWithClient = false
     public var ports: [PublishedPort] = []
     public var names: NameService?
+    /// A build's step: worth nothing to any other daemon, so it ends with the one that asked for it.
+    public var endsWithDaemon = false
 
     public init(id: String, bundle: String, cgroupPath: String) {
         self.id = id

@@ -154,7 +154,11 @@ final class Shim {
             default: Failure(.setup, "\(error)")
             }
         try? cgroup.killAll()
-        while Linux.Process.reapAny() != nil {}
+        if let container {
+            // Also when the daemon has removed the cgroup under it.
+            try? Linux.Process.signal(SIGKILL, to: container.pidfd)
+            _ = try? Linux.Process.wait(container.pid)
+        }
         try? cgroup.remove()
         tell(.failed(failure))
         loop.stop()
@@ -172,8 +176,17 @@ final class Shim {
         control.onEnd = { [weak self, weak control] in
             guard let self else { return }
             controls.removeAll { $0 === control }
-            if phase == .created, controls.isEmpty { abandonUnlessAdopted() }
+            if controls.isEmpty { daemonIsGone() }
             finishIfDone()
+        }
+    }
+
+    private func daemonIsGone() {
+        switch phase {
+        case .created where launch.endsWithDaemon: fail(BerthError.unavailable("the build is over"))
+        case .running where launch.endsWithDaemon: try? cgroup.killAll()
+        case .created: abandonUnlessAdopted()
+        case .running, .exited: break
         }
     }
 

@@ -145,6 +145,7 @@ private final class StepRun: Sendable {
         launch.upperDirectory = step.workspace.upper
         launch.workDirectory = step.workspace.work
         launch.user = step.user
+        launch.endsWithDaemon = true
         launch.seccompFile = try SeccompKey.file(input, services)
         let upstream = upstream
         if step.network == .standard, ResolverFile.needsForwarder(upstream) {

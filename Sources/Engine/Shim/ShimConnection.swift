@@ -70,7 +70,11 @@ final class ShimConnection: Sendable {
         }
     }
 
-    func close() { channel.close(promise: nil) }
+    /// The shim reads an end at once; our own stream of events ends as well.
+    func close() {
+        shutdownSocket(socket)
+        channel.close(promise: nil)
+    }
 }
 
 /// Cuts the byte stream into events.

@@ -124,3 +124,8 @@ public enum InternetSocket {
 public func shutdownWriting(_ socket: FileDescriptor) {
     _ = shutdown(socket.rawValue, Int32(SHUT_WR))
 }
+
+/// Ends both directions of a connected socket, whoever else still holds a descriptor for it.
+public func shutdownSocket(_ socket: FileDescriptor) {
+    _ = shutdown(socket.rawValue, Int32(SHUT_RDWR))
+}
