@@ -85,7 +85,11 @@ private final class StepRun: Sendable {
             }
             if exit != nil { break }
         }
+        // Cancelled: the stream of events ends before the step does. The shim ends with its connection,
+        // and only then does its output.
+        if exit == nil { connection.close() }
         await reading.value
+        try Task.checkCancellation()
         guard let exit else { throw BerthError.internal("the step's shim ended without a word") }
         if exit.outOfMemory { throw BerthError.invalidArgument("the step was killed for want of memory") }
         return exit.code
