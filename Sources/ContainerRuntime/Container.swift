@@ -86,7 +86,6 @@ public final class NewContainer {
                 try restore?()
                 let container = NewContainer(pid: pid, pidfd: pidfd, handshake: Handshake(socket: parentEnd))
                 do throws(SystemError) {
-                    if inCgroup == nil { try plan.cgroup?.add(pid) }
                     try container.handshake.proceed()
                 } catch {
                     container.abandon()

@@ -26,7 +26,8 @@ struct ContainerInit {
         // Nothing in the container may look into this process while it is still ours.
         try Linux.Process.setDumpable(false)
         guard try handshake.awaitProceed() else { _exit(1) }
-        // From here on this process is in its cgroup, so a cgroup namespace made now is rooted there.
+        // Before the cgroup namespace, which is rooted where its maker is.
+        try plan.cgroup?.joinVersion1()
         try enterNamespaces()
         try joinNewSessionKeyring()
         try nameHost()

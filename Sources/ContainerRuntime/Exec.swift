@@ -44,7 +44,6 @@ public struct NewExec: Sendable {
     private static func startThrowing(_ plan: ExecPlan) throws -> NewExec {
         let (pid, pidfd, handshake) = try clone(plan)
         do {
-            if try plan.cgroup?.descriptorForClone() == nil { try plan.cgroup?.add(pid) }
             try handshake.proceed()
             guard case .ready(let terminal)? = try expect(handshake) else {
                 throw StartFailure(reason: .setup, message: "the exec's process ended while it was set up")
@@ -115,6 +114,7 @@ private struct ExecInit {
         // The container's processes could otherwise trace this one the moment it joins them.
         try Linux.Process.setDumpable(false)
         guard try handshake.awaitProceed() else { _exit(1) }
+        try plan.cgroup?.joinVersion1()
         // All at once: there is no moment in which some namespaces are the container's and some ours.
         try Linux.Process.join(plan.target, plan.namespaces.subtracting(.pid))
         try joinNewSessionKeyring()

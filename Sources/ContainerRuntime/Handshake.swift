@@ -3,7 +3,7 @@ import Linux
 
 /// What a container's first process and its parent tell each other over a socket pair, in order:
 ///
-///     parent → child   proceed     the child is in its cgroup, user mappings are written
+///     parent → child   proceed     user mappings are written
 ///     child  → parent  ready       the tree stands; with the terminal's master where there is one
 ///     parent → child   proceed     start: network and hooks are done
 ///     child  → parent  (end)       `execve` closed the socket: the program runs

@@ -10,7 +10,10 @@ struct ReferenceTests {
         ("index.docker.io/a/b:1", "docker.io/a/b:1", "a/b:1"),
         ("localhost/x", "localhost/x:latest", "localhost/x:latest"),
         ("localhost:5000/a/b:v1", "localhost:5000/a/b:v1", "localhost:5000/a/b:v1"),
-        ("registry.example.com/team/app", "registry.example.com/team/app:latest", "registry.example.com/team/app:latest"),
+        (
+            "registry.example.com/team/app", "registry.example.com/team/app:latest",
+            "registry.example.com/team/app:latest"
+        ),
     ])
     func fillsInWhatIsLeftOut(_ text: String, _ whole: String, _ familiar: String) throws {
         let reference = try Reference(text)
@@ -28,7 +31,8 @@ struct ReferenceTests {
     }
 
     @Test(arguments: [
-        "", "UPPER", "a//b", "a:", "a:b:c:d", "-a", "a/-b", "x@sha256:12", "x:.tag", "x:" + String(repeating: "t", count: 129),
+        "", "UPPER", "a//b", "a:", "a:b:c:d", "-a", "a/-b", "x@sha256:12", "x:.tag",
+        "x:" + String(repeating: "t", count: 129),
         "a b",
     ])
     func refusesWhatIsNone(_ text: String) {

@@ -39,7 +39,8 @@ struct WireTests {
     }
 
     @Test func framesAreCutAsTheyArrive() throws {
-        var stream = Frame.encode(ShimCommand.start) + Frame.encode(ShimCommand.resize(exec: "e", rows: 24, columns: 80))
+        var stream =
+            Frame.encode(ShimCommand.start) + Frame.encode(ShimCommand.resize(exec: "e", rows: 24, columns: 80))
         let rest = stream.suffix(3)
         stream.removeLast(3)
         #expect(try Frame.takeFirst(of: &stream) != nil)

@@ -75,15 +75,17 @@ public struct Cgroup: Sendable {
         }
     }
 
-    /// Moves a process in. On pure version 2 the kernel can do this at birth: see `descriptorForClone`.
-    public func add(_ pid: pid_t) throws(SystemError) {
-        for directory in directories { try Files.writeKernel(directory + "/cgroup.procs", "\(pid)") }
+    /// The version 2 directory to clone a process into; nil where there is only version 1.
+    public func descriptorForClone() throws(SystemError) -> FileDescriptor? {
+        guard let directory = version2Directory else { return nil }
+        return try FileDescriptor.openDirectory(directory)
     }
 
-    /// The directory to clone into, where that alone puts the child in place.
-    public func descriptorForClone() throws(SystemError) -> FileDescriptor? {
-        guard hierarchies.mode == .v2, let directory = version2Directory else { return nil }
-        return try FileDescriptor.openDirectory(directory)
+    /// Moves this process, which has one thread, into the version 1 hierarchies. A process that moves
+    /// itself by way of `tasks` needs no lock on all the others: writing somebody's number to
+    /// `cgroup.procs` waits for an RCU grace period, which is longer than all else that a start takes.
+    public func joinVersion1() throws(SystemError) {
+        for hierarchy in hierarchies.version1 { try Files.writeKernel(hierarchy.mountPoint + path + "/tasks", "0") }
     }
 
     /// Removes the cgroup, which must have no processes. Absent is fine; cgroups that the container
