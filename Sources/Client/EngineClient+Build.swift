@@ -71,40 +71,12 @@ public struct BuildMessage: Decodable, Sendable {
     public struct Aux: Decodable, Sendable {
         /// Digest of the built image.
         public var imageID: String?
-        public var berth: BuildEvent?
+        public var berth: BuildStepEvent?
 
         enum CodingKeys: String, CodingKey {
             case imageID = "ID"
             case berth
         }
-    }
-}
-
-/// A step of a build began, wrote something, or ended.
-public struct BuildEvent: Decodable, Sendable, Equatable {
-    public enum Kind: String, Decodable, Sendable {
-        case start, log, done, cached, error
-    }
-
-    public var event: Kind
-    /// Numbered from 1; steps of stages that run side by side interleave.
-    public var step: Int
-    public var total: Int?
-    /// The instruction as written.
-    public var name: String?
-    public var text: String?
-    /// Since the step's start.
-    public var seconds: Double?
-
-    public init(
-        event: Kind, step: Int, total: Int? = nil, name: String? = nil, text: String? = nil, seconds: Double? = nil
-    ) {
-        self.event = event
-        self.step = step
-        self.total = total
-        self.name = name
-        self.text = text
-        self.seconds = seconds
     }
 }
 

@@ -137,7 +137,7 @@ import Testing
 }
 
 @Suite struct BuildDisplayTests {
-    private func plain(_ events: [BuildEvent]) -> String {
+    private func plain(_ events: [BuildStepEvent]) -> String {
         let collected = Collected()
         let display = PlainBuildDisplay { collected.append($0) }
         for event in events { display.show(event, of: nil) }
@@ -146,12 +146,12 @@ import Testing
 
     @Test func plainLinesNumberSteps() {
         let text = plain([
-            BuildEvent(event: .start, step: 1, total: 2, name: "FROM debian"),
-            BuildEvent(event: .cached, step: 1, total: 2),
-            BuildEvent(event: .start, step: 2, total: 2, name: "RUN make"),
-            BuildEvent(event: .log, step: 2, text: "one\ntw", seconds: 0.213),
-            BuildEvent(event: .log, step: 2, text: "o\n", seconds: 0.5),
-            BuildEvent(event: .done, step: 2, seconds: 1.24),
+            BuildStepEvent(event: .start, step: 1, total: 2, name: "FROM debian"),
+            BuildStepEvent(event: .cached, step: 1, total: 2),
+            BuildStepEvent(event: .start, step: 2, total: 2, name: "RUN make"),
+            BuildStepEvent(event: .log, step: 2, text: "one\ntw", seconds: 0.213),
+            BuildStepEvent(event: .log, step: 2, text: "o\n", seconds: 0.5),
+            BuildStepEvent(event: .done, step: 2, seconds: 1.24),
         ])
         #expect(
             text == """
@@ -169,18 +169,18 @@ import Testing
 
     @Test func liveLinesCollapse() {
         var state = LiveBuildState(width: { 40 })
-        state.apply(BuildEvent(event: .start, step: 1, total: 2, name: "RUN make"), of: nil)
-        state.apply(BuildEvent(event: .log, step: 1, text: "10%\r20%\r\u{1B}[31mred\u{1B}[0m\n"), of: nil)
+        state.apply(BuildStepEvent(event: .start, step: 1, total: 2, name: "RUN make"), of: nil)
+        state.apply(BuildStepEvent(event: .log, step: 1, text: "10%\r20%\r\u{1B}[31mred\u{1B}[0m\n"), of: nil)
         let running = state.redraw(now: .now)
         #expect(running.contains("[1/2] RUN make"))
         #expect(running.contains("red\u{1B}[0m\n"))
         #expect(!running.contains("10%"))
-        state.apply(BuildEvent(event: .done, step: 1, seconds: 2.5), of: nil)
+        state.apply(BuildStepEvent(event: .done, step: 1, seconds: 2.5), of: nil)
         let done = state.redraw(now: .now)
         #expect(done.contains("\u{1B}[3A"))
         #expect(done.contains("✔") && done.contains("2.5s") && !done.contains("red"))
-        state.apply(BuildEvent(event: .start, step: 2, total: 2, name: "COPY . ."), of: nil)
-        state.apply(BuildEvent(event: .cached, step: 2), of: nil)
+        state.apply(BuildStepEvent(event: .start, step: 2, total: 2, name: "COPY . ."), of: nil)
+        state.apply(BuildStepEvent(event: .cached, step: 2), of: nil)
         #expect(state.redraw(now: .now).contains("CACHED"))
     }
 

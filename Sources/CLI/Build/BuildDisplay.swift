@@ -1,4 +1,5 @@
 import Client
+import EngineAPI
 import Errors
 
 /// How a build's progress is shown.
@@ -28,7 +29,7 @@ struct BuildOutcome: Sendable {
 /// Shows builds. `name` tells several that run side by side apart; it is nil for the only one.
 protocol BuildDisplay: Sendable {
     func sentContext(bytes: Int64, seconds: Double, of name: String?)
-    func show(_ event: BuildEvent, of name: String?)
+    func show(_ event: BuildStepEvent, of name: String?)
     /// Output of a builder that sends no events.
     func show(text: String)
     func finished(_ outcome: BuildOutcome, of name: String?)
@@ -48,13 +49,13 @@ enum BuildDisplays {
 
 struct SilentBuildDisplay: BuildDisplay {
     func sentContext(bytes: Int64, seconds: Double, of name: String?) {}
-    func show(_ event: BuildEvent, of name: String?) {}
+    func show(_ event: BuildStepEvent, of name: String?) {}
     func show(text: String) {}
     func finished(_ outcome: BuildOutcome, of name: String?) {}
     func failed(of name: String?) {}
 }
 
-extension BuildEvent {
+extension BuildStepEvent {
     /// `[2/4] RUN make`, with the build's name where there are several.
     func title(of build: String?) -> String {
         let position = total.map { "\(step)/\($0)" } ?? "\(step)"

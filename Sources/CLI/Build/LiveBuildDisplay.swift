@@ -1,4 +1,5 @@
 import Client
+import EngineAPI
 import Synchronization
 
 /// Progress on a terminal: finished steps stay as one line each; below them the running ones, with
@@ -28,7 +29,7 @@ final class LiveBuildDisplay: BuildDisplay {
         update { $0.addFinished("\(place)context \(Human.size(bytes, digits: 3))", seconds: seconds, mark: .done) }
     }
 
-    func show(_ event: BuildEvent, of name: String?) { update { $0.apply(event, of: name) } }
+    func show(_ event: BuildStepEvent, of name: String?) { update { $0.apply(event, of: name) } }
 
     func show(text: String) { update { $0.addLines(text) } }
 
@@ -93,7 +94,7 @@ struct LiveBuildState {
 
     // MARK: Changes
 
-    mutating func apply(_ event: BuildEvent, of build: String?) {
+    mutating func apply(_ event: BuildStepEvent, of build: String?) {
         let key = Key(build: build, step: event.step)
         if let total = event.total { self.total[build] = total }
         let index: Int
@@ -117,7 +118,7 @@ struct LiveBuildState {
         }
     }
 
-    private mutating func end(_ step: Running, _ event: BuildEvent, _ mark: Mark) {
+    private mutating func end(_ step: Running, _ event: BuildStepEvent, _ mark: Mark) {
         ended.insert(step.key)
         addFinished(step.title, seconds: event.seconds ?? step.start.duration(to: .now).seconds, mark: mark)
     }

@@ -1,4 +1,5 @@
 import Client
+import EngineAPI
 import Synchronization
 
 /// Progress as lines that only ever follow each other, in the form of buildkit's: `#5 [2/4] RUN make`,
@@ -38,12 +39,12 @@ final class PlainBuildDisplay: BuildDisplay {
                 + "#\(number) DONE \(Decimal.fixed(seconds, places: 1))s\n\n")
     }
 
-    func show(_ event: BuildEvent, of name: String?) {
+    func show(_ event: BuildStepEvent, of name: String?) {
         let text = state.withLock { Self.text(event, name, &$0) }
         if !text.isEmpty { write(text) }
     }
 
-    private static func text(_ event: BuildEvent, _ name: String?, _ state: inout State) -> String {
+    private static func text(_ event: BuildStepEvent, _ name: String?, _ state: inout State) -> String {
         let key = Key(build: name, step: event.step)
         var text = ""
         var step: Step
