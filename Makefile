@@ -18,7 +18,7 @@ SOURCES := Package.swift $(shell find Sources -type f 2>/dev/null)
 SWIFT_BUILD := swift build -c release --static-swift-stdlib
 PYTHON := .venv/bin/python
 
-.PHONY: help deps tools test-deps build test unit e2e lint format demo demo-clean bench bench-clean \
+.PHONY: help deps tools test-deps build test test-vm unit e2e lint format demo demo-clean bench bench-clean \
 	install uninstall clean
 
 help: ## Show the targets
@@ -58,6 +58,9 @@ e2e: build .venv/.installed ## Run the end-to-end tests (root)
 	@python3 -m venv .venv
 	@.venv/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
+
+test-vm: build ## Test the runtime on Debian's kernel with cgroup v2, in qemu (root)
+	@scripts/test-vm.sh
 
 lint: ## Check the style of the Swift sources
 	swift format lint --strict --recursive Sources Tests Package.swift

@@ -64,15 +64,18 @@ func run(id: String, bundle: String) throws -> Int32 {
             spec: spec, root: .directory(root.hasPrefix("/") ? root : bundle + "/" + root), bundle: bundle,
             cgroup: cgroup, process: plan,
             standardIO: .descriptors(
-                input: FileDescriptor(owning: 0), output: FileDescriptor(owning: 1), error: FileDescriptor(owning: 2))))
+                input: standard(0), output: standard(1), error: standard(2))))
     defer { try? cgroup.remove() }
     _ = try container.awaitReady()
     try container.start()
     return try Linux.Process.wait(container.pid).code
 }
 
+/// A duplicate of one of our own standard streams, which stay open for us.
+func standard(_ number: Int32) -> FileDescriptor { FileDescriptor(owning: duplicateDescriptor(number)) }
+
 func complain(_ message: String) {
-    if let errors = try? FileDescriptor(owning: 2).duplicate() { try? errors.writeAll("berth-runtime: \(message)\n") }
+    try? standard(2).writeAll("berth-runtime: \(message)\n")
 }
 
 do {

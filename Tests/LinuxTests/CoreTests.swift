@@ -72,5 +72,11 @@ struct CoreTests {
         // 6 to load, 3 tests, 2 to return 1, 2 to return 0.
         #expect(filter.program.count == 13)
         #expect(filter.program.last == 0x95)
+        // What stands before a rule for all devices is never asked, and must not be in the program.
+        let denied = DeviceFilter([
+            DeviceFilter.Rule(allow: true, type: "c", major: 1, minor: 3, access: "rwm"),
+            DeviceFilter.Rule(allow: false, type: "a", major: nil, minor: nil, access: "rwm"),
+        ])
+        #expect(denied.program.count == 8)
     }
 }

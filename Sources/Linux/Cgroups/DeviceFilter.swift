@@ -51,6 +51,11 @@ public struct DeviceFilter: Sendable {
             if let major = rule.major { tests.append(.notEqual(4, Int32(bitPattern: major))) }
             if let minor = rule.minor { tests.append(.notEqual(5, Int32(bitPattern: minor))) }
             code.unlessAny(tests, return: rule.allow ? 1 : 0)
+            // A rule for all devices decides for good, and the kernel refuses code that is never reached.
+            if tests.isEmpty {
+                program = code.instructions
+                return
+            }
         }
         code.return(0)
         program = code.instructions
