@@ -192,3 +192,17 @@ def test_many_at_once(berth, name):
     for i, run in enumerate(runs):
         assert run.wait(30) == 0, run.stdout.read()
         assert run.stdout.read() == f"{i}\n"
+
+
+def test_health_is_told(berth, name):
+    berth("run", "-d", "--name", name, "--health-cmd", "test -e /ok", "--health-interval", "200ms",
+          "--health-retries", "2", "busybox", "sleep", "600")
+
+    def health() -> str:
+        return inspect(berth, name)["State"]["Health"]["Status"]
+
+    assert health() in ("starting", "unhealthy")
+    eventually(lambda: health() == "unhealthy")
+    berth("exec", name, "touch", "/ok")
+    eventually(lambda: health() == "healthy")
+    assert "(healthy)" in berth("ps", "--filter", f"name={name}").out

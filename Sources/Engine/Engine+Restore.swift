@@ -41,7 +41,11 @@ extension Engine {
                     }
                 }
             case .exited: missed = snapshot.exit
-            case .created: break  // it ends by itself when nobody starts it
+            case .created:
+                // Its daemon was killed before it could start it. Nobody has it yet, so it goes.
+                let cgroup = services.cgroup(of: record.id)
+                try? await blocking { try cgroup.killAll() }
+                shim.close()
             }
         }
         let container = makeContainer(record, phase: phase)

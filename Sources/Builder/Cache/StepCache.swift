@@ -75,17 +75,30 @@ struct StepCache: Sendable {
         }
     }
 
-    func store(_ record: Record, for key: Digest) async throws(BerthError) {
+    /// Remembers what a step came to and returns what is remembered from now on. A build that ran the
+    /// same step at the same time and came to the same layer was first: its time stands, so that the
+    /// next build gives both images the identity they have.
+    func store(_ record: Record, for key: Digest) async throws(BerthError) -> Record {
         try await use { database in
             try database.execute(
                 sql: """
-                    INSERT OR REPLACE INTO build_steps (key, layer, created, description, size, used_at, uses)
+                    INSERT INTO build_steps (key, layer, created, description, size, used_at, uses)
                     VALUES (?, ?, ?, ?, ?, ?, 0)
+                    ON CONFLICT (key) DO UPDATE SET
+                        layer = excluded.layer, created = excluded.created, description = excluded.description,
+                        size = excluded.size
+                    WHERE build_steps.layer IS NOT excluded.layer
                     """,
                 arguments: [
                     key.description, record.layer?.description, record.created, record.description, record.size,
                     Date().timeIntervalSince1970,
                 ])
+            var stored = record
+            stored.created =
+                try String.fetchOne(
+                    database, sql: "SELECT created FROM build_steps WHERE key = ?", arguments: [key.description])
+                ?? record.created
+            return stored
         }
     }
 

@@ -143,8 +143,7 @@ struct StageBuilder {
         if let layer { session.hold.add([layer.diffID]) }
         let record = StepCache.Record(
             layer: layer?.diffID, created: timestamp(), description: text, size: layer?.size ?? 0)
-        try await session.cache.store(record, for: key)
-        return (layer, record.created)
+        return (layer, try await session.cache.store(record, for: key).created)
     }
 
     /// A record of the cache whose layer, if it has one, is still here.

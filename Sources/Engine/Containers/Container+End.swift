@@ -182,6 +182,8 @@ extension Container {
         do {
             await leaveNetworks(namespaceEnds: true)
             try await blocking {
+                // What a daemon that was killed half-way may have left in it.
+                if cgroup.exists { try cgroup.killAll() }
                 try cgroup.remove()
                 try Files.removeTree(configuration.bundle(of: record.id))
                 try Files.removeTree(record.workspace.root)
