@@ -92,7 +92,7 @@ let package = Package(
         // Mechanisms.
         library("ContainerRuntime", ["Linux", "OCI", "CYajl", "Errors"]),
         library("ImageStore", ["Archive", "Linux", "OCI", "Errors", .crypto, .grdb, .logging]),
-        library("Networking", ["CNftables", "DNS", "Linux", "Errors", .logging]),
+        library("Networking", ["CNftables", "DNS", "Linux", "Errors"]),
 
         // Policy.
         library(

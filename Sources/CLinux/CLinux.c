@@ -45,12 +45,6 @@ int linux_setresuid(uid_t r, uid_t e, uid_t s) { return setresuid(r, e, s); }
 
 int linux_setresgid(gid_t r, gid_t e, gid_t s) { return setresgid(r, e, s); }
 
-int linux_execvpe(const char *file, char *const argv[], char *const envp[]) {
-    return execvpe(file, argv, envp);
-}
-
-char **linux_environ(void) { return environ; }
-
 int linux_wifexited(int status) { return WIFEXITED(status); }
 
 int linux_wexitstatus(int status) { return WEXITSTATUS(status); }

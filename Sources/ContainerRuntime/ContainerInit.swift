@@ -70,13 +70,13 @@ struct ContainerInit {
     }
 
     private func takeStandardIO(_ terminal: PseudoTerminal?) throws {
-        try plan.standardIO.take(terminal, owner: plan.process.process.user)
+        try plan.standardIO.take(terminal)
     }
 }
 
 extension StandardIO {
     /// Puts descriptors 0, 1 and 2 in place, in a session of its own.
-    func take(_ terminal: PseudoTerminal?, owner: RuntimeSpec.User) throws(SystemError) {
+    func take(_ terminal: PseudoTerminal?) throws(SystemError) {
         switch self {
         case .descriptors(let input, let output, let error):
             // A session of its own even without a terminal: signals of ours stay away from it.

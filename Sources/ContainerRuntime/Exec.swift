@@ -126,7 +126,7 @@ private struct ExecInit {
         }
         try handshake.sendReady(terminal: terminal?.master)
         guard try handshake.awaitProceed() else { _exit(1) }
-        try plan.standardIO.take(terminal, owner: plan.process.process.user)
+        try plan.standardIO.take(terminal)
         try ProcessLaunch(plan: plan.process).execute()
     }
 }

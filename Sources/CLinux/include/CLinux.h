@@ -67,8 +67,6 @@ int linux_dup3(int from, int to, int flags);
 int linux_accept4(int fd, int flags);
 int linux_setresuid(uid_t r, uid_t e, uid_t s);
 int linux_setresgid(gid_t r, gid_t e, gid_t s);
-int linux_execvpe(const char *file, char *const argv[], char *const envp[]);
-char **linux_environ(void);
 int linux_wifexited(int status);
 int linux_wexitstatus(int status);
 int linux_wifsignaled(int status);

@@ -125,7 +125,7 @@ private final class StepRun: Sendable {
         var endpoint: (Endpoint, BridgeNetwork)?
         if let bridgeID, let network = try services.networks.find(bridgeID).record.bridgeNetwork {
             let place = EndpointRecord(networkID: bridgeID, networkName: "bridge", endpointID: randomID(), aliases: [])
-            let joined = try services.networks.join(id, name: "build-\(id.prefix(12))", endpoint: place, hostname: "")
+            let joined = try services.networks.join(id, name: "build-\(id.prefix(12))", endpoint: place)
             let addresses = [joined.address, joined.addressIPv6].compactMap { $0.flatMap { IPAddress($0) } }
             endpoint = (Endpoint(id: joined.endpointID, interface: "eth0", addresses: addresses), network)
         }

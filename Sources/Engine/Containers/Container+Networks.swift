@@ -18,7 +18,7 @@ extension Container {
             record.endpoints[index].endpointID = randomID()
             record.endpoints[index].interface = "eth\(index)"
             record.endpoints[index] = try services.networks.join(
-                id, name: record.name, endpoint: record.endpoints[index], hostname: record.config.hostname)
+                id, name: record.name, endpoint: record.endpoints[index])
         }
         try await publishNames()
     }
@@ -116,7 +116,7 @@ extension Container {
         let index = record.endpoints.count - 1
         let gateway = record.endpoints[..<index].isEmpty ? nil : ContainerRecord.gateway(of: record.endpoints[..<index])
         let joined = try services.networks.join(
-            id, name: record.name, endpoint: record.endpoints[index], hostname: record.config.hostname)
+            id, name: record.name, endpoint: record.endpoints[index])
         record.endpoints[index] = joined
         do {
             guard let (member, network) = try members().last else { return }

@@ -110,15 +110,7 @@ struct Creation {
         }
         for port in config.exposedPorts ?? [] { _ = try PortChooser.parse(port) }
         if !config.stopSignal.isEmpty { _ = try ProcessSignal.parse(config.stopSignal) }
-        if host.memory != 0, host.memory < 6 << 20 {
-            throw BerthError.invalidArgument("Minimum memory limit allowed is 6MB")
-        }
-        if host.memory > 0, host.memorySwap > 0, host.memorySwap < host.memory {
-            throw BerthError.invalidArgument("Minimum memoryswap limit should be larger than memory limit, see usage")
-        }
-        if host.nanoCpus > 0, host.cpuQuota > 0 || host.cpuPeriod > 0 {
-            throw BerthError.invalidArgument("Conflicting options: Nano CPUs and CPU Period/Quota cannot both be set")
-        }
+        try HostConfigCheck.check(host)
         try check(host.restartPolicy)
         if host.autoRemove, let policy = host.restartPolicy?.name, !policy.isEmpty, policy != "no" {
             throw BerthError.invalidArgument("can't create 'AutoRemove' container with restart policy")

@@ -111,7 +111,7 @@ final class NetworkRegistry: Sendable {
     // MARK: Members come and go
 
     /// Gives an endpoint its addresses and makes it a member.
-    func join(_ containerID: String, name: String, endpoint: EndpointRecord, hostname: String) throws(BerthError)
+    func join(_ containerID: String, name: String, endpoint: EndpointRecord) throws(BerthError)
         -> EndpointRecord
     {
         let result = entries.withLock { entries -> Result<EndpointRecord, BerthError> in

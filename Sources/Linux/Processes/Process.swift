@@ -42,19 +42,18 @@ public enum Process {
     /// `clone3(2)` without shared memory, into new namespaces and, on cgroup v2, straight into a
     /// cgroup. The child goes on as a copy of this process.
     public static func clone(
-        namespaces: Namespaces = [], cgroup: FileDescriptor? = nil, asSiblingOfCaller: Bool = false
+        namespaces: Namespaces = [], cgroup: FileDescriptor? = nil
     ) throws(SystemError) -> CloneResult {
         var pidfd: Int32 = -1
         let result = try withUnsafeMutablePointer(to: &pidfd) { (pidfd) throws(SystemError) -> Int in
             var arguments = clone_args()
             arguments.flags = UInt64(UInt32(bitPattern: namespaces.rawValue)) | 0x1000  // CLONE_PIDFD
-            if asSiblingOfCaller { arguments.flags |= 0x8000 }  // CLONE_PARENT
             if let cgroup {
                 arguments.flags |= 0x2_0000_0000  // CLONE_INTO_CGROUP
                 arguments.cgroup = UInt64(cgroup.rawValue)
             }
             arguments.pidfd = UInt64(UInt(bitPattern: pidfd))
-            arguments.exit_signal = asSiblingOfCaller ? 0 : UInt64(SIGCHLD)
+            arguments.exit_signal = UInt64(SIGCHLD)
             return try systemCall("clone3") {
                 withUnsafeMutablePointer(to: &arguments) {
                     linux_syscall(LINUX_SYS_clone3, Int(bitPattern: $0), MemoryLayout<clone_args>.size, 0, 0, 0, 0)
