@@ -7,6 +7,8 @@ set -eu
 build="libarchive-dev libisal-dev libnftables-dev libseccomp-dev libsqlite3-dev libyajl-dev libzstd-dev zlib1g-dev pkg-config"
 run="busybox-static ca-certificates mmdebstrap"
 tools="iproute2 nftables procps"
+# Other people's tools that the tests hold Berth's archives and registries against.
+test="bzip2 openssl skopeo umoci xz-utils zstd"
 
 wanted=
 for group in "$@"; do
@@ -15,6 +17,7 @@ for group in "$@"; do
     run) wanted="$wanted $run" ;;
     tools) wanted="$wanted $tools" ;;
     test)
+        wanted="$wanted $test"
         # Debian cuts venv out of Python; another Python brings its own.
         python3 -c 'import ensurepip' 2>/dev/null || wanted="$wanted python3-venv"
         ;;

@@ -10,15 +10,10 @@ if docker=$(command -v docker) && [ "$(basename "$(readlink -f "$docker")")" != 
     exit
 fi
 
-cache=$PWD/.cache/docker-cli
-if ! [ -x "$cache/usr/bin/docker" ]; then
-    mkdir -p "$cache"
-    # Debian 13 has a package for the client alone.
-    if apt-cache show --no-all-versions docker-cli >/dev/null 2>&1; then
-        package="docker-cli"
-    else
-        package="docker.io"
-    fi
-    (cd "$cache" && apt-get download -qq "$package" >&2 && dpkg-deb -x "$package"_*.deb .)
+# Debian 13 has a package for the client alone.
+if apt-cache show --no-all-versions docker-cli >/dev/null 2>&1; then
+    package=docker-cli
+else
+    package=docker.io
 fi
-echo "$cache/usr/bin"
+dirname "$(scripts/unpack-deb.sh "$package" usr/bin/docker)"
