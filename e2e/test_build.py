@@ -1,10 +1,19 @@
 """`berth build`: every instruction, the cache, and what goes wrong."""
 
+import bz2
+import gzip
+import io
 import json
+import lzma
+import os
+import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
+
+from harness.images import add
+from harness.net import serve
 
 
 @pytest.fixture
@@ -118,12 +127,108 @@ def test_target(build, run):
     assert run() == "first\n"
 
 
-def test_add_unpacks_a_tar(build, run, tmp_path):
-    (tmp_path / "payload").write_text("packed\n")
-    with tarfile.open(tmp_path / "pack.tar.gz", "w:gz") as tar:
-        tar.add(tmp_path / "payload", "deep/payload")
-    build("FROM busybox\nADD pack.tar.gz /unpacked/\nCOPY pack.tar.gz /packed/\nCMD cat /unpacked/deep/payload; ls /packed\n")
-    assert run() == "packed\npack.tar.gz\n"
+COMPRESSIONS = {
+    "plain": lambda data: data,
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "zstd": lambda data: subprocess.run(["zstd", "-q", "-c"], input=data, capture_output=True, check=True).stdout,
+}
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+@pytest.mark.parametrize("suffix", [".tar.gz", ".txt"])
+def test_add_unpacks_a_tar_by_its_content(build, run, tmp_path, compression, suffix):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        add(tar, "deep/payload", compression.encode() + b"\n", mode=0o640, uid=1000, gid=50)
+    (tmp_path / f"pack{suffix}").write_bytes(COMPRESSIONS[compression](packed.getvalue()))
+    build(
+        f"FROM busybox\nADD pack{suffix} /unpacked/\nCOPY pack{suffix} /packed/\n"
+        "CMD cd /unpacked; find *; cat deep/payload; stat -c '%U:%G %a' deep/payload; ls /packed\n"
+    )
+    assert run() == f"deep\ndeep/payload\n{compression}\nworker:staff 640\npack{suffix}\n"
+
+
+def test_add_copies_what_is_only_named_like_a_tar(build, run):
+    build("FROM busybox\nADD notes.tar.gz /there/\nCMD cd /there; find * -type f; cat *\n", files={"notes.tar.gz": "only text\n"})
+    assert run() == "notes.tar.gz\nonly text\n"
+
+
+def test_add_from_a_url(build, run, tmp_path):
+    """Mode 0600, the server's time, and a tar stays packed (tutorial, l.110)."""
+    served = tmp_path.parent / "served"
+    served.mkdir()
+    (served / "page.html").write_text("<p>\n")
+    with tarfile.open(served / "pack.tar.gz", "w:gz") as tar:
+        add(tar, "inside", b"packed\n")
+    for file in served.iterdir():
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+    with serve(served) as url:
+        build(
+            f"FROM busybox\nADD {url}/page.html /renamed\nADD {url}/pack.tar.gz {url}/page.html /folder/\n"
+            f"ADD --chmod=644 --chown=worker {url}/page.html /chosen\n"
+            "CMD stat -c '%n %a %U %Y' /renamed /folder/* /chosen; tar tzf /folder/pack.tar.gz\n"
+        )
+        assert run().splitlines() == [
+            "/renamed 600 root 1000000000", "/folder/pack.tar.gz 600 root 1000000000", "/folder/page.html 600 root 1000000000",
+            "/chosen 644 worker 1000000000", "inside",
+        ]
+        build(f"FROM busybox\nADD {url}/missing /\n", fails=r"ADD failed: failed to GET .*/missing with status 404")
+    build(f"FROM busybox\nADD {url}/page.html /\n", "--no-cache", fails=f"(?i)ADD failed: cannot download {url}")
+
+
+def test_several_runs_make_a_layer_each(build, berth, name, run):
+    build("FROM busybox\nRUN echo 1 > /one\nWORKDIR /w\nRUN echo 2 > two\nCOPY Dockerfile .\nRUN echo 3 >> two\nCMD cat /one two\n")
+    assert run() == "1\n2\n3\n"
+    layers = len(json.loads(berth("inspect", name).out)[0]["RootFS"]["Layers"])
+    assert layers - len(json.loads(berth("inspect", "busybox").out)[0]["RootFS"]["Layers"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "command", "arguments", "out"),
+    [
+        (None, '["echo", "exec", "$HOME"]', [], "exec $HOME\n"),
+        (None, "echo shell $HOME", [], "shell /root\n"),
+        ('["echo", "entry"]', None, [], "entry\n"),
+        ('["echo", "entry"]', '["command"]', [], "entry command\n"),
+        ('["echo", "entry"]', '["command"]', ["given"], "entry given\n"),
+        ('["echo", "entry"]', "shell form", [], "entry /bin/sh -c shell form\n"),
+        ("echo shell $HOME", '["command"]', ["given"], "shell /root\n"),
+        # Docker drops the image's CMD with its ENTRYPOINT.
+        ('["echo", "entry"]', '["command"]', ["--entrypoint", "echo"], "\n"),
+        ('["echo", "entry"]', '["command"]', ["--entrypoint", "echo", "given"], "given\n"),
+        ('["false"]', '["echo", "command"]', ["--entrypoint", ""], None),
+        ('["false"]', None, ["--entrypoint", "", "echo", "bare"], "bare\n"),
+    ],
+)
+def test_entrypoint_and_cmd(build, berth, name, entrypoint, command, arguments, out):
+    instructions = ["FROM busybox"]
+    if entrypoint:
+        instructions.append(f"ENTRYPOINT {entrypoint}")
+    if command:
+        instructions.append(f"CMD {command}")
+    build("\n".join(instructions) + "\n")
+    flags = arguments[:2] if arguments[:1] == ["--entrypoint"] else []
+    line = ["run", "--rm", *flags, name, *arguments[len(flags):]]
+    if out is None:
+        berth.fails(*line, match="(?i)no command specified")
+    else:
+        assert berth(*line).out == out
+
+
+def test_entrypoint_forgets_the_bases_cmd(build, run):
+    build('FROM busybox AS base\nCMD ["of the base"]\nFROM base\nENTRYPOINT ["echo", "entry"]\n')
+    assert run() == "entry\n"
+
+
+def test_workdir_applies_to_all_that_follow(build, run):
+    build(
+        "FROM busybox\nWORKDIR /a\nWORKDIR b\nRUN pwd > seen\nCOPY x .\nADD x y\nWORKDIR ../c\nCOPY x .\n"
+        'ENTRYPOINT ["sh", "-c", "pwd; cat /a/b/seen; ls /a/b; ls"]\n',
+        files={"x": "x"},
+    )
+    assert run() == "/a/c\n/a/b\nseen\nx\ny\nx\n"
 
 
 def test_heredoc(build, run):
@@ -202,7 +307,8 @@ def test_resolv_conf_is_not_baked(build, run):
         ("FROM busybox\n\nRUNN echo\n", r"(?i)(line 3|:3)[\s\S]*unknown instruction: RUNN"),
         ("FROM busybox\nCOPY missing.txt /\n", r"missing\.txt.*not found|not found.*missing\.txt"),
         ("FROM nosuch:1.0\n", r"nosuch:1\.0"),
-        ("RUN true\n", r"(?i)no build stage|must begin with|FROM"),
+        ("# a comment\n\nARG A=1\nRUN true\nFROM busybox\n", r"line 4: no build stage in current context: RUN stands before FROM"),
+        ("ARG A=1\n", r"no FROM instruction"),
         ("", r"(?i)empty"),
         ("FROM busybox\nRUN exit 3\n", r"(?i)exit code: 3|returned a non-zero code: 3"),
         ("FROM busybox\nCOPY --from=nowhere /a /a\n", r"nowhere"),

@@ -1,8 +1,14 @@
 """Small network helpers."""
 
+import contextlib
+import functools
+import http.server
 import socket
+import threading
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
 
 from .cli import eventually
 
@@ -20,6 +26,25 @@ def fetch(host: str, port: int, path: str = "/", timeout: float = 3) -> str | No
             return answer.read().decode()
     except (urllib.error.URLError, OSError):
         return None
+
+
+@contextlib.contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """The folder's files on loopback, by HTTP; gives the address that they are below."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def page(host: str, port: int, timeout: float = 10) -> str:

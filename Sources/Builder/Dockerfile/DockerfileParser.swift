@@ -65,7 +65,8 @@ extension Dockerfile {
         let command = try InstructionParser(line: line, escape: escape).command(keyword, rest)
         if stages.isEmpty {
             guard case .argument(let arguments) = command else {
-                throw SyntaxError("no build stage in current context")
+                throw SyntaxError(
+                    "no build stage in current context: \(keyword) stands before FROM, where only ARG may")
             }
             globals += arguments
             return
