@@ -12,14 +12,14 @@ final class ComposeConsole: Sendable {
 
     private let style: Style
     private let logs: LogPrinter
-    private let board: Mutex<ProgressBoard>
+    private let board: Mutex<ComposeBoard>
     private let ticker = Mutex<Task<Void, Never>?>(nil)
     let buildDisplay: any BuildDisplay
 
     init(style: Style, projectName: String, prefixWidth: Int, prefixes: Bool, colors: Bool) {
         self.style = style
         logs = LogPrinter(projectName: projectName, width: prefixWidth, prefixes: prefixes, colors: colors)
-        board = Mutex(ProgressBoard())
+        board = Mutex(ComposeBoard())
         buildDisplay =
             switch style {
             case .live: LiveBuildDisplay()
@@ -107,7 +107,7 @@ final class ComposeConsole: Sendable {
 }
 
 /// Things that Compose works on and how far it got with each.
-struct ProgressBoard {
+struct ComposeBoard {
     private struct Row {
         var resource: ComposeResource
         var activity: ComposeActivity
