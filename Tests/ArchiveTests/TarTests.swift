@@ -70,7 +70,7 @@ import Testing
         #expect(throws: BerthError.self) { try readBack([UInt8](repeating: 65, count: 5000)) }
     }
 
-    @Test(arguments: [100, 700, 1024 + 100_000, 300_000])
+    @Test(arguments: [100, 700, 1024 + 100_000, 300_000, 400_511])
     func truncated(at size: Int) throws {
         let scratch = try Scratch()
         let sink = BytesSink()
@@ -83,6 +83,18 @@ import Testing
         #expect(error?.code == .invalidArgument)
         #expect(error?.message.contains("truncated") == true)
         #expect(error?.message.contains("byte \(size)") == true, "\(error?.message ?? "")")
+    }
+
+    /// As umoci's `insert` writes archives: they end with the last file's last byte.
+    @Test(arguments: [1512, 1513, 1535])
+    func lastBlockNotFilledUp(size: Int) throws {
+        let scratch = try Scratch()
+        let sink = BytesSink()
+        let writer = TarWriter(sink)
+        try writer.add(file: "file", [UInt8](repeating: 65, count: 1000))
+        try writer.finish()
+        try extract(Array(sink.bytes.prefix(size)), into: scratch.descriptor)
+        #expect(try scratch.read("file") == String(repeating: "A", count: 1000))
     }
 }
 

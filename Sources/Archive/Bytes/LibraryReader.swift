@@ -37,6 +37,9 @@ final class LibraryReader {
         }
     }
 
+    /// After a failure: whether there was no more to read and nothing else was wrong.
+    var hasEndedEarly: Bool { sourceEnded && sourceError == nil }
+
     /// The error of the last call, with the place in the file where it was met.
     func failure(in name: String? = nil) -> any Error {
         if let sourceError { return sourceError }
