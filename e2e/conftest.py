@@ -5,13 +5,12 @@ import os
 import shutil
 import signal
 import uuid
-from pathlib import Path
 
 import docker as docker_sdk
 import pytest
 
 from harness.cli import Cli, eventually
-from harness.daemon import BINARIES, Daemon, nft_tables
+from harness.daemon import BINARIES, Daemon
 from harness.images import busybox_tar
 from harness.peer import Peer
 
@@ -31,19 +30,8 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def daemon():
-    daemon = Daemon()
-    links = daemon.links()
-    daemon.start()
-    yield daemon
-    daemon.end()
-    log = daemon.tail()
-    left = {"mounts": daemon.mounts(), "shims": daemon.shims(), "cgroups": daemon.cgroups()}
-    daemon.end_shims()
-    daemon.remove()
-    left["links"] = daemon.links() - links
-    left["tables"] = daemon.tables & nft_tables()
-    left["parents"] = {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{daemon.bridge}")}
-    assert not any(left.values()), f"left behind at the end: {left}\n{log}"
+    with Daemon().running() as daemon:
+        yield daemon
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from .cli import Cli, eventually
@@ -20,13 +21,22 @@ BINARIES = Path(os.environ.get("BERTH_BIN", REPOSITORY / "bin"))
 
 
 class Daemon:
-    def __init__(self):
+    """`settings` are those of a daemon.json."""
+
+    count = 0
+
+    def __init__(self, settings: dict | None = None):
         # Short, since the paths of Unix sockets may have 107 bytes.
         self.root = Path(tempfile.mkdtemp(prefix="berth-e2e-", dir="/tmp"))
         self.socket = self.root / "berth.sock"
         self.log = self.root / "berthd.log"
-        self.bridge = f"bt{os.getpid() % 1_000_000}"
+        # Names of links may have 15 bytes.
+        self.bridge = f"bt{os.getpid() % 1_000_000}" + (f"x{Daemon.count}" if Daemon.count else "")
+        Daemon.count += 1
+        self.settings = self.root / "daemon.json"
+        self.settings.write_text(json.dumps(settings or {}))
         self.network = free_network()
+        networks_given.append(self.network)
         self.gateway = str(next(self.network.hosts()))
         self.process: subprocess.Popen | None = None
         self.tables: set[str] = set()
@@ -58,6 +68,7 @@ class Daemon:
             f"--default-address-pool=base={pools[1]},size=24",
             f"--cgroup-parent=/{self.bridge}",
             f"--host={self.host}",
+            f"--config-file={self.settings}",
         ]
 
     def start(self) -> None:
@@ -103,6 +114,22 @@ class Daemon:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         eventually(lambda: not self.shims(), what="shims end")
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["Daemon"]:
+        """Starts it; at the end nothing of it may be left on the host."""
+        links = self.links()
+        self.start()
+        yield self
+        self.end()
+        log = self.tail()
+        left = {"mounts": self.mounts(), "shims": self.shims(), "cgroups": self.cgroups()}
+        self.end_shims()
+        self.remove()
+        left["links"] = self.links() - links
+        left["tables"] = self.tables & nft_tables()
+        left["parents"] = {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{self.bridge}")}
+        assert not any(left.values()), f"left behind at the end: {left}\n{log}"
 
     # What the host shows of this daemon.
 
@@ -155,10 +182,14 @@ def nft_tables() -> set[str]:
     return {line.removeprefix("table ").strip() for line in nft("list", "tables").splitlines()}
 
 
+networks_given: list[ipaddress.IPv4Network] = []
+
+
 def free_network() -> ipaddress.IPv4Network:
-    """A /16 that no route of this host touches."""
+    """A /16 that no route of this host touches, and none of our daemons has."""
     routes = json.loads(subprocess.check_output(["ip", "-json", "-4", "route", "show", "table", "all"]))
     used = [ipaddress.ip_network(route["dst"], strict=False) for route in routes if route["dst"] != "default"]
+    used += networks_given
     start = os.getpid() % 50
     for offset in range(50):
         network = ipaddress.ip_network(f"10.{200 + (start + offset) % 50}.0.0/16")
