@@ -12,7 +12,8 @@ let swift: [SwiftSetting] = [
 
 /// The shim and the OCI runtime are fully static, so that they start in a millisecond and run
 /// whatever the host's libc is.
-let fullyStatic: [LinkerSetting] = [.unsafeFlags(["-static-executable"], .when(configuration: .release))]
+/// In debug builds too: as a container's init the shim runs where there are no libraries.
+let fullyStatic: [LinkerSetting] = [.unsafeFlags(["-static-executable"])]
 
 /// Debug sections are dead weight in what users install.
 let stripped: [LinkerSetting] = [.unsafeFlags(["-Xlinker", "-s"], .when(configuration: .release))]
@@ -47,6 +48,8 @@ extension Target.Dependency {
     static let nio = product(name: "NIOCore", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let nioWebSocket = product(name: "NIOWebSocket", package: "swift-nio")
     static let yams = product(name: "Yams", package: "Yams")
 }
 
@@ -64,6 +67,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -107,7 +111,11 @@ let package = Package(
             ]),
 
         // Edges.
-        library("Server", ["Linux", "EngineAPI", "Errors", .logging, .nio, .nioPosix, .nioHTTP1]),
+        library(
+            "Server",
+            [
+                "Linux", "EngineAPI", "Errors", .crypto, .logging, .nio, .nioPosix, .nioHTTP1, .nioSSL, .nioWebSocket,
+            ]),
         library("Client", ["EngineAPI", "Linux", "Errors", .nio, .nioPosix, .nioHTTP1]),
         library("Compose", ["Client", "Archive", "Linux", "EngineAPI", "Errors", .yams, .collections, .crypto]),
         library("CLI", ["Compose", "Client", "Archive", "Linux", "EngineAPI", "Errors"]),

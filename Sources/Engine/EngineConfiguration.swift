@@ -24,6 +24,8 @@ public struct EngineConfiguration: Sendable {
     public var cgroupParent: String
     /// Bytes of `/dev/shm`.
     public var defaultShmSize: Int64 = 64 << 20
+    /// Whether containers that do not say get an init as process 1.
+    public var usesInitByDefault = false
     public var logDriver = "json-file"
     public var logOptions: [String: String] = [:]
     public var version: String

@@ -6,6 +6,9 @@ import ShimProtocol
 // Parent of one container. The daemon starts it with a socket as descriptor 3, over which the first
 // frame says what to run; see Shim.
 
+if InitProcess.isWanted { InitProcess.run() }
+
+Linux.Process.setName("berth-shim")
 let daemon = FileDescriptor(owning: 3)
 do {
     var received: [UInt8] = []

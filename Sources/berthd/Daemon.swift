@@ -44,6 +44,9 @@ struct Daemon: AsyncParsableCommand {
     @Option(help: "Parent of the containers' cgroups (default: /berth, or /BRIDGE for another bridge).")
     var cgroupParent: String?
 
+    @Flag(name: .customLong("init"), help: "Run an init as process 1 of containers that do not say otherwise.")
+    var initProcess = false
+
     @Option(help: "Write the process's number to this file.")
     var pidfile: String?
 
@@ -78,6 +81,7 @@ struct Daemon: AsyncParsableCommand {
             services: [ServerService(server: server)], gracefulShutdownSignals: [.sigterm, .sigint],
             // Its own log is a dump of our values.
             logger: Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() })
+        defer { engine.close() }
         try await group.run()
     }
 }

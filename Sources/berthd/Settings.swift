@@ -28,6 +28,7 @@ struct Settings {
         var logDriver: String?
         var logOptions: [String: String]?
         var defaultShmSize: Int64?
+        var initProcess: Bool?
 
         struct Pool: Decodable {
             var base: String
@@ -45,6 +46,7 @@ struct Settings {
             case logDriver = "log-driver"
             case logOptions = "log-opts"
             case defaultShmSize = "default-shm-size"
+            case initProcess = "init"
         }
     }
 
@@ -70,6 +72,7 @@ struct Settings {
         engine.logDriver = file.logDriver ?? engine.logDriver
         engine.logOptions = file.logOptions ?? [:]
         engine.defaultShmSize = file.defaultShmSize ?? engine.defaultShmSize
+        engine.usesInitByDefault = flags.initProcess || file.initProcess ?? false
         if let bundle = flags.caBundle ?? file.caBundle {
             guard Files.exists(bundle) else { throw BerthError.notFound("--ca-bundle: no such file: \(bundle)") }
             engine.caBundle = try Self.absolute(bundle)

@@ -18,7 +18,8 @@ extension SpecInput {
             ipc: try Self.namespace(host.ipcMode, "ipc", services, default: .new),
             uts: host.utsMode == "host" ? .host : .new,
             cgroup: host.cgroupnsMode == "host" ? .host : .new,
-            caBundle: record.handsCABundle ? configuration.caBundle : nil, initPath: nil,
+            caBundle: record.handsCABundle ? configuration.caBundle : nil,
+            initPath: host.initProcess ?? configuration.usesInitByDefault ? configuration.shimPath : nil,
             cgroupPath: Self.cgroupPath(record, configuration), defaultShmSize: configuration.defaultShmSize)
     }
 
