@@ -33,6 +33,7 @@ public final class Engine: Sendable {
         for directory in ["containers", "volumes", "build", "empty"] {
             try Files.makeDirectories("\(configuration.dataRoot)/\(directory)", mode: 0o711)
         }
+        try Self.closeToOthers(configuration.dataRoot)
         let database = try Self.openDatabase(configuration.dataRoot + "/berth.db", logger: logger)
         let records = try RecordStore(database)
         let images = try ImageStore(root: configuration.dataRoot, database: database, logger: logger)
@@ -44,7 +45,8 @@ public final class Engine: Sendable {
             names: NameFiles(executionRoot: configuration.executionRoot))
         services = Services(
             configuration: configuration, records: records, images: images, networks: networks,
-            volumes: VolumeRegistry(root: configuration.dataRoot + "/volumes"), events: EventBus(),
+            volumes: VolumeRegistry(root: configuration.dataRoot + "/volumes"),
+            events: EventBus(try EventJournal(directory: configuration.dataRoot + "/events")),
             board: SnapshotBoard(),
             specs: SpecBuilder(hierarchies: hierarchies, available: CapabilitySet.bounding()),
             hierarchies: hierarchies, seccomp: SeccompCache(directory: configuration.executionRoot + "/seccomp"),
@@ -83,6 +85,17 @@ public final class Engine: Sendable {
         var hash: UInt32 = 2_166_136_261
         for byte in bridge.utf8 { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
         return "vb" + String(String(hash, radix: 36).suffix(4)) + "-"
+    }
+
+    /// Writes what is only in memory. Containers go on.
+    public func close() { services.events.flush() }
+
+    /// Other users of the host have no way into images and volumes: set-user-ID programs in them are
+    /// the containers' business, and so is what they keep (CVE-2021-41091).
+    private static func closeToOthers(_ directory: String) throws(SystemError) {
+        let open = try FileDescriptor.openDirectory(directory)
+        let permissions = try open.status().permissions
+        if permissions & 0o027 != 0 { try open.changeMode(permissions & ~0o027) }
     }
 
     // MARK: Finding containers

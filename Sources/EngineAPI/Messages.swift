@@ -30,10 +30,12 @@ public struct EventMessage: Codable, Equatable, Sendable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case status, id, from, scope, time, timeNano
+        // In Docker's order; the engine's journal finds the time at the end of a line.
+        case status, id, from
         case type = "Type"
         case action = "Action"
         case actor = "Actor"
+        case scope, time, timeNano
     }
 }
 

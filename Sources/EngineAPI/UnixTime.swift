@@ -32,8 +32,17 @@ public struct UnixTime: Hashable, Sendable, Comparable, CustomStringConvertible 
         (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
     }
 
-    /// Nanoseconds since 1970.
-    public var timeNano: Int64 { seconds * 1_000_000_000 + Int64(nanoseconds) }
+    public init(timeNano: Int64) {
+        self.init(seconds: timeNano / 1_000_000_000, nanoseconds: Int32(timeNano % 1_000_000_000))
+    }
+
+    /// Nanoseconds since 1970; times too far away to be counted so are as far away as can be.
+    public var timeNano: Int64 {
+        let (whole, overflows) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        guard !overflows else { return seconds < 0 ? .min : .max }
+        let (sum, isTooLarge) = whole.addingReportingOverflow(Int64(nanoseconds))
+        return isTooLarge ? .max : sum
+    }
 
     public var description: String {
         let fraction = String(nanoseconds)

@@ -164,6 +164,7 @@ struct ContainerFiles: Sendable {
         switch error.errno {
         case ENOENT: .notFound("Could not find the file \(path) in container \(container)", cause: error)
         case ENOTDIR: .invalidArgument("\(path): not a directory", cause: error)
+        case ENAMETOOLONG: .invalidArgument("the path is too long", cause: error)
         case ELOOP: .invalidArgument("\(path): too many levels of symbolic links", cause: error)
         default: BerthError(path, error)
         }
@@ -250,7 +251,7 @@ struct ContainerUsers {
     }
 
     private func table(_ path: String) -> [[Substring]] {
-        guard let bytes = try? root.openInRoot(path, O_RDONLY | O_NONBLOCK).readToEnd() else { return [] }
+        guard let bytes = try? root.readSmallFile(inRoot: path) else { return [] }
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n")
             .map { $0.split(separator: ":", omittingEmptySubsequences: false) }
     }

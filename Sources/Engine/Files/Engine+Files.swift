@@ -21,6 +21,7 @@ extension Engine {
         let files = try await blocking { try access.open() }
         let stat = try await blocking { try files.stat(path) }
         let skipped = access.pid.map { ContainerMounts.pseudo(of: $0) } ?? []
+        services.events.publish("archive-path", of: access.record, ["path": path])
         return ContainerArchive(
             stat: stat,
             output: StreamedOutput(mediaType: "application/x-tar") { sink in
@@ -33,9 +34,7 @@ extension Engine {
         let files = try await blocking { try access.open() }
         let user = access.record.config.user
         try await ArchiveTransfer.receive(body) { try files.write(options, from: $0, user: user) }
-        services.events.publish(
-            "container", "extract-to-dir", id: access.record.id,
-            attributes: ["path": options.path, "name": access.record.name, "image": access.record.imageName])
+        services.events.publish("extract-to-dir", of: access.record, ["path": options.path])
     }
 
     public func containerChanges(_ id: String) async throws -> [FilesystemChange] {
@@ -47,7 +46,7 @@ extension Engine {
         let access = try access(id)
         let files = try await blocking { try access.open() }
         let mountPoints = access.pid.map { ContainerMounts.all(of: $0) } ?? []
-        services.events.publish("container", "export", id: access.record.id, attributes: ["name": access.record.name])
+        services.events.publish("export", of: access.record)
         return StreamedOutput(mediaType: "application/x-tar") { sink in
             try await ArchiveTransfer.send(to: sink) { try files.export(to: $0, mountPoints: mountPoints) }
         }
@@ -94,8 +93,11 @@ extension Engine {
             return try images.createImage(config: config, references: reference.map { [$0] } ?? [])
         }
         services.events.publish(
-            "container", "commit", id: record.id,
-            attributes: ["comment": options.comment ?? "", "imageID": image.id.description, "name": record.name])
+            "commit", of: record,
+            [
+                "comment": options.comment ?? "", "imageID": image.id.description,
+                "imageRef": reference?.description ?? "",
+            ])
         return CommitResponse(id: image.id.description)
     }
 
@@ -107,7 +109,9 @@ extension Engine {
             throw BerthError.conflict("container \(snapshot.record.id) is not running")
         }
         let table = ProcessTable(cgroup: services.cgroup(of: snapshot.record.id))
-        return try await blocking { try table.list(arguments) }
+        let response = try await blocking { try table.list(arguments) }
+        services.events.publish("top", of: snapshot.record)
+        return response
     }
 
     public func containerStats(_ id: String, _ options: StatsOptions) async throws -> StreamedMessages<ContainerStats> {
@@ -163,7 +167,8 @@ private struct FileAccess: Sendable {
             root = try FileDescriptor.openDirectory("/proc/\(pid)/root")
         } else {
             let writable = OverlayLayers.Writable(upper: record.workspace.upper, work: record.workspace.work)
-            root = try Mount.overlay(OverlayLayers(lower: record.layers, writable: writable))
+            root = try Mount.overlay(
+                OverlayLayers(lower: record.layers, writable: writable), attributes: .noDevices)
         }
         return ContainerFiles(
             root: root, container: name, rootIsReadOnly: record.hostConfig.readonlyRootfs, mounts: record.mounts)
@@ -187,7 +192,7 @@ struct VolumeFiller {
         let root =
             record.layers.count == 1
             ? try FileDescriptor.openDirectory(record.layers[0])
-            : try Mount.overlay(OverlayLayers(lower: record.layers), attributes: .readOnly)
+            : try Mount.overlay(OverlayLayers(lower: record.layers), attributes: [.readOnly, .noDevices])
         for mount in destinations {
             guard let source = try? root.openInRoot(mount.destination, O_DIRECTORY) else { continue }
             try TreeCopy.fill(mount.source, from: source)

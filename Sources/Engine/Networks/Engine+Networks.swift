@@ -150,6 +150,7 @@ extension Engine: NetworkBackend {
             try await removeNetwork(entry.record.id)
             deleted.append(entry.record.name)
         }
+        services.events.publishPrune("network", reclaimed: 0)
         return NetworkPruneReport(networksDeleted: deleted)
     }
 

@@ -76,7 +76,7 @@ extension Engine: SystemBackend {
         info.swarm = SwarmInfo(localNodeState: "inactive")
         // Containers always outlive the daemon.
         info.liveRestoreEnabled = true
-        info.initBinary = ""
+        info.initBinary = "docker-init"
         info.securityOptions = ["name=seccomp,profile=builtin"] + (hierarchies.mode == .v2 ? ["name=cgroupns"] : [])
         return info
     }
@@ -116,13 +116,14 @@ extension Engine: SystemBackend {
 
     public func events(_ options: EventsOptions) async throws -> StreamedMessages<EventMessage> {
         let filter = EventFilter(options.filters)
-        let (recent, stream) = services.events.subscribe()
+        let since = options.since?.timeNano
         let until = options.until?.timeNano
+        let (history, stream) = services.events.subscribe(
+            withHistory: since != nil || until.map { $0 <= Clock.now() } ?? false)
         return StreamedMessages { sink in
-            let since = options.since?.timeNano
-            for message in recent where since.map({ message.timeNano >= $0 }) ?? false {
-                if until.map({ message.timeNano <= $0 }) ?? true, filter.matches(message) {
-                    try await sink.send(message)
+            for await segments in history {
+                try await EventJournal.read(segments, since: since ?? 0, until: until) { messages in
+                    for message in messages where filter.matches(message) { try await sink.send(message) }
                 }
             }
             if let until, until <= Clock.now() { return }
@@ -141,32 +142,6 @@ extension Engine: SystemBackend {
 
     public func authenticate(_ auth: AuthConfig) async throws -> AuthResponse {
         throw BerthError(.unimplemented, "logging in to a registry is not offered yet")
-    }
-}
-
-/// The filters of `docker events`.
-struct EventFilter: Sendable {
-    private let filters: Filters
-
-    init(_ filters: Filters) { self.filters = filters }
-
-    func matches(_ message: EventMessage) -> Bool {
-        func any(_ name: String, _ test: (String) -> Bool) -> Bool {
-            !filters.contains(name) || filters[name].contains(where: test)
-        }
-        // `exec_create: sh` is the event `exec_create`.
-        let action = message.action.split(separator: ":").first.map(String.init) ?? message.action
-        let name = message.actor.attributes["name"] ?? ""
-        return any("type") { $0 == message.type } && any("event") { $0 == message.action || $0 == action }
-            && any("scope") { $0 == message.scope }
-            && any("container") { message.type == "container" && ($0 == name || message.actor.id.hasPrefix($0)) }
-            && any("image") { wanted in
-                (message.type == "image" ? [message.actor.id, name] : [message.actor.attributes["image"] ?? ""])
-                    .contains { $0 == wanted || $0.hasPrefix(wanted + ":") }
-            }
-            && any("network") { message.type == "network" && ($0 == name || message.actor.id.hasPrefix($0)) }
-            && any("volume") { message.type == "volume" && $0 == message.actor.id }
-            && filters.matchesLabels(message.actor.attributes)
     }
 }
 

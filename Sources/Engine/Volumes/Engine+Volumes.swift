@@ -69,6 +69,7 @@ extension Engine: VolumeBackend {
             try await remove(record)
             deleted.append(record.name)
         }
+        services.events.publishPrune("volume", reclaimed: reclaimed)
         return VolumePruneReport(volumesDeleted: deleted, spaceReclaimed: reclaimed)
     }
 
