@@ -94,6 +94,8 @@ public struct AttachOptions: QueryOptions {
     /// First what was written before.
     public var logs: Bool
     public var detachKeys: String?
+    /// Without frames, for clients that speak WebSocket; not part of the query.
+    public var isRaw = false
 
     public init(
         stream: Bool = false, stdin: Bool = false, stdout: Bool = false, stderr: Bool = false,

@@ -91,6 +91,12 @@ public protocol ConnectedStream: AnyObject, Sendable {
 public struct HijackedStream: Sendable {
     public var descriptor: any ConnectedStream
     public var tty: Bool
+    /// What the client gets before anything that comes from `descriptor`: the log so far.
+    public var replay: (@Sendable (any ByteSink) async throws -> Void)?
+    /// What a client types to leave without ending its input; empty: nothing does.
+    public var detachKeys: [UInt8] = []
+    /// Called when the client left by them.
+    public var onDetach: (@Sendable () -> Void)?
 
     public init(descriptor: any ConnectedStream, tty: Bool) {
         self.descriptor = descriptor

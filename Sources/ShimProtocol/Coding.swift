@@ -168,11 +168,17 @@ extension Attach: WireValue {
         writer.write(input)
         writer.write(output)
         writer.write(error)
+        writer.write(isRaw)
+        writer.write(announcesTime)
+        writer.write(isForeground)
     }
 
     public init(from reader: inout WireReader) throws(BerthError) {
         self.init(
             input: try reader.read(), output: try reader.read(), error: try reader.read())
+        isRaw = try reader.read()
+        announcesTime = try reader.read()
+        isForeground = try reader.read()
     }
 }
 

@@ -1,5 +1,5 @@
 /// Raised when a message changes shape.
-public let shimProtocolVersion: UInt32 = 1
+public let shimProtocolVersion: UInt32 = 2
 
 /// The first frame of a connection to a shim.
 public enum ShimRequest: Sendable {
@@ -134,6 +134,13 @@ public struct Attach: Sendable {
     public var input: Bool
     public var output: Bool
     public var error: Bool
+    /// Bytes as they are, without frames, also where there is no terminal.
+    public var isRaw = false
+    /// The first eight bytes on the socket are a time (nanoseconds since 1970, little-endian): all that
+    /// was written before it is in the log, all after it comes on the socket.
+    public var announcesTime = false
+    /// The program was started for this client: it waits long for it before it goes on without.
+    public var isForeground = false
 
     public init(input: Bool, output: Bool, error: Bool) {
         self.input = input

@@ -21,10 +21,11 @@ struct Creation {
         let mounts = try MountResolver(id: id, services: services, image: image.config.config).resolve(
             config, request.hostConfig)
         let directory = services.configuration.directory(of: id)
-        var host = request.hostConfig
+        var host = HostConfigCheck.completed(request.hostConfig)
         if host.logConfig?.type.isEmpty != false {
             host.logConfig = LogConfig(type: services.configuration.logDriver, config: host.logConfig?.config ?? [:])
         }
+        if host.ipcMode.isEmpty { host.ipcMode = "private" }
         if host.networkMode.isEmpty || host.networkMode == "default" { host.networkMode = "bridge" }
         if host.shmSize == 0 { host.shmSize = services.configuration.defaultShmSize }
         let asks = host.annotations?[Self.caBundleAnnotation].map { $0 == "true" || $0 == "1" }
@@ -111,7 +112,7 @@ struct Creation {
         for port in config.exposedPorts ?? [] { _ = try PortChooser.parse(port) }
         if !config.stopSignal.isEmpty { _ = try ProcessSignal.parse(config.stopSignal) }
         try HostConfigCheck.check(host)
-        try check(host.restartPolicy)
+        try Self.check(host.restartPolicy)
         if host.autoRemove, let policy = host.restartPolicy?.name, !policy.isEmpty, policy != "no" {
             throw BerthError.invalidArgument("can't create 'AutoRemove' container with restart policy")
         }
@@ -131,7 +132,7 @@ struct Creation {
         }
     }
 
-    private func check(_ policy: RestartPolicy?) throws {
+    static func check(_ policy: RestartPolicy?) throws(BerthError) {
         guard let policy else { return }
         switch policy.name {
         case "", "no", "always", "unless-stopped":

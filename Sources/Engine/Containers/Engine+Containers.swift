@@ -128,7 +128,7 @@ extension Engine: ContainerBackend {
     public func updateContainer(_ id: String, _ request: ContainerUpdateRequest) async throws -> ContainerUpdateResponse
     {
         try await container(id).update(request)
-        return ContainerUpdateResponse(warnings: [])
+        return ContainerUpdateResponse()
     }
 
     public func pruneContainers(_ filters: Filters) async throws -> ContainerPruneReport {
@@ -147,7 +147,7 @@ extension Engine: ContainerBackend {
             deleted.append(snapshot.record.id)
             reclaimed += UInt64(max(0, size))
         }
-        services.events.publish("container", "prune", id: "", attributes: ["reclaimed": "\(reclaimed)"])
+        services.events.publishPrune("container", reclaimed: reclaimed)
         return ContainerPruneReport(containersDeleted: deleted, spaceReclaimed: reclaimed)
     }
 
@@ -170,61 +170,12 @@ extension Engine: ContainerBackend {
             throw BerthError.invalidArgument("configured logging driver does not support reading")
         }
         let record = snapshot.record
-        let reader = LogReader(
-            path: record.logPath(services.configuration), tty: record.config.tty, watcher: services.logWatcher)
+        let reader = try record.logReader(services)
         let container = try container(record.id)
         return StreamedOutput(mediaType: StreamMediaType.of(tty: record.config.tty)) { sink in
             try await reader.write(options, to: sink) {
                 _ = try? await container.wait(.notRunning).value()
             }
-        }
-    }
-}
-
-extension Container {
-    /// One end for the client, the other for the shim, now or when the container starts.
-    func attach(_ options: AttachOptions) throws -> HijackedStream {
-        let (ours, theirs) = try UnixSocket.pair()
-        let attach = Attach(
-            input: options.stdin && record.config.openStdin, output: options.stdout, error: options.stderr)
-        switch phase {
-        case .running(let run):
-            guard !run.isPaused else {
-                throw BerthError.conflict("container \(id) is paused, unpause the container before attach")
-            }
-            guard let shim else { throw BerthError.unavailable("the container's shim is gone") }
-            try shim.send(.attach(attach), descriptor: theirs)
-        case .removing, .dead: throw BerthError.conflict("container \(id) is being removed")
-        case .created, .exited, .restarting: waitingAttaches.append((attach, theirs))
-        }
-        tell("attach")
-        return HijackedStream(descriptor: ours, tty: record.config.tty)
-    }
-
-    func update(_ request: ContainerUpdateRequest) async throws {
-        try await exclusively {
-            var host = record.hostConfig
-            if let memory = request.memory, memory != 0 { host.memory = memory }
-            if let swap = request.memorySwap, swap != 0 { host.memorySwap = swap }
-            if let reservation = request.memoryReservation, reservation != 0 { host.memoryReservation = reservation }
-            if let shares = request.cpuShares, shares != 0 { host.cpuShares = shares }
-            if let cpus = request.nanoCpus, cpus != 0 { host.nanoCpus = cpus }
-            if let quota = request.cpuQuota, quota != 0 { host.cpuQuota = quota }
-            if let period = request.cpuPeriod, period != 0 { host.cpuPeriod = period }
-            if let cpus = request.cpusetCpus, !cpus.isEmpty { host.cpusetCpus = cpus }
-            if let mems = request.cpusetMems, !mems.isEmpty { host.cpusetMems = mems }
-            if let pids = request.pidsLimit { host.pidsLimit = pids }
-            if let weight = request.blkioWeight, weight != 0 { host.blkioWeight = weight }
-            if let policy = request.restartPolicy, !policy.name.isEmpty { host.restartPolicy = policy }
-            if phase.run != nil {
-                let cgroup = services.cgroup(of: id)
-                let resources = try ResourceTranslation(hierarchies: services.hierarchies).resources(host)
-                try await blocking { try cgroup.apply(resources) }
-            }
-            record.hostConfig = host
-            publish()
-            try await save()
-            tell("update")
         }
     }
 }

@@ -14,6 +14,7 @@ extension Engine: ExecBackend {
         guard !run.isPaused else {
             throw BerthError.conflict("container \(name) is paused, unpause the container before exec")
         }
+        _ = try DetachKeys.parse(request.detachKeys)
         guard let words = request.cmd, !words.isEmpty else {
             throw BerthError.invalidArgument("No exec command specified")
         }
@@ -102,7 +103,8 @@ extension Container {
             id: exec.id, process: String(decoding: try JSONEncoder().encode(process), as: UTF8.self),
             user: request.user.isEmpty ? record.config.user : request.user,
             additionalGroups: record.hostConfig.groupAdd ?? [],
-            seccompFile: request.privileged ? "" : try SeccompKey.file(input, services),
+            // The container's own, also for a privileged exec: more capabilities, not more of the kernel.
+            seccompFile: try SeccompKey.file(input, services),
             input: request.attachStdin && !isDetached, output: request.attachStdout, error: request.attachStderr)
         execIDs.insert(exec.id)
         let pid: Int32
@@ -121,6 +123,11 @@ extension Container {
         }
         publish()
         tell("exec_start: \((request.cmd ?? []).joined(separator: " "))", ["execID": exec.id])
-        return (isDetached ? nil : HijackedStream(descriptor: ours, tty: request.tty), pid)
+        guard !isDetached else { return (nil, pid) }
+        var stream = HijackedStream(descriptor: ours, tty: request.tty)
+        if request.tty, request.attachStdin { stream.detachKeys = try DetachKeys.parse(request.detachKeys) }
+        let (events, record) = (services.events, record)
+        stream.onDetach = { events.publish("exec_detach", of: record, ["execID": exec.id]) }
+        return (stream, pid)
     }
 }

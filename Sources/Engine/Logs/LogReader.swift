@@ -8,7 +8,7 @@ struct LogReader: Sendable {
     /// The file that is being written.
     let path: String
     /// The container has a terminal: its bytes are not framed.
-    let tty: Bool
+    var tty: Bool
     let watcher: DirectoryWatcher
     /// The log driver's attributes, for `details`.
     var attributes: [String: String] = [:]

@@ -246,9 +246,9 @@ extension Connection {
             try await end()
         case .progress(let run):
             try await carryOutProgress(response, run, of: request)
-        case .hijacked(let stream):
+        case .hijacked(let stream, let handshake):
             phase = .waiting
-            try await hijack(stream, response, of: request)
+            try await hijack(stream, response, of: request, handshake)
         }
     }
 

@@ -5,16 +5,21 @@ import NIOPosix
 
 extension Connection {
     /// Turns the connection into a raw stream to `stream` and returns when it is over.
-    func hijack(_ stream: HijackedStream, _ response: Response, of request: HTTPRequestHead) async throws {
-        let near = RelayHandler(.near)
+    func hijack(
+        _ stream: HijackedStream, _ response: Response, of request: HTTPRequestHead, _ webSocket: WebSocketHandshake?
+    ) async throws {
+        let near = RelayHandler(.near, leavesBy: DetachFilter(stream.detachKeys), onDetach: stream.onDetach)
         // The far side may speak and close before the near side is ready; it keeps that until `start`.
         let far = NIOLoopBound(RelayHandler(.far), eventLoop: channel.eventLoop)
         let farChannel = try await connect(stream.descriptor, far)
         do {
-            try becomeRelay(near)
-            let head = Self.head(of: response, upgraded: request.headers.contains(name: "Upgrade"))
+            let frames = webSocket.map { _ in WebSocketBridge() }
+            try becomeRelay(near, frames)
+            let head =
+                webSocket?.responseHead ?? Self.head(of: response, upgraded: request.headers.contains(name: "Upgrade"))
             try await channel.writeAndFlush(ByteBuffer(string: head)).get()
-            await untilHeadIsRead()
+            if let frames { frames.start() } else { await untilHeadIsRead() }
+            try await stream.replay?(RawSink(connection: self))
             guard channel.isActive else { throw ChannelError.ioOnClosedChannel }
         } catch {
             // The client has left meanwhile.
@@ -63,10 +68,11 @@ extension Connection {
 
     /// Replaces the HTTP handlers by `handler`. What the decoder holds back of the client's bytes goes
     /// to it first.
-    private func becomeRelay(_ handler: RelayHandler) throws {
+    private func becomeRelay(_ handler: RelayHandler, _ frames: WebSocketBridge?) throws {
         guard channel.isActive else { throw ChannelError.ioOnClosedChannel }
         let pipeline = channel.pipeline.syncOperations
         try channel.syncOptions?.setOption(.autoRead, value: false)
+        if let frames { try frames.add(to: pipeline) }
         try pipeline.addHandler(handler)
         // From the end of the pipeline to its start: the decoder's rest must not meet a handler that
         // expects HTTP.
@@ -84,5 +90,15 @@ extension Connection {
         for (name, value) in response.headers { text += "\(name): \(value)\r\n" }
         if upgraded { text += "Connection: Upgrade\r\nUpgrade: tcp\r\n" }
         return text + "\r\n"
+    }
+}
+
+/// Writes past HTTP: what a client of a stream gets before the stream itself.
+private struct RawSink: ByteSink {
+    let connection: Connection
+
+    func write(_ bytes: [UInt8]) async throws {
+        guard !bytes.isEmpty else { return }
+        try await connection.channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
     }
 }

@@ -35,7 +35,17 @@ final class RelayHandler: ChannelInboundHandler {
     /// a connection that has unread input, and so lose output on its way.
     private static let linger = TimeAmount.seconds(2)
 
-    init(_ side: Side) { self.side = side }
+    private var detachFilter: DetachFilter?
+    private let onDetach: (@Sendable () -> Void)?
+
+    /// - Parameters:
+    ///   - filter: of what this side receives; the relay ends when it says so.
+    ///   - onDetach: called then.
+    init(_ side: Side, leavesBy filter: DetachFilter? = nil, onDetach: (@Sendable () -> Void)? = nil) {
+        self.side = side
+        detachFilter = filter
+        self.onDetach = onDetach
+    }
 
     /// Passes on what came early, and reads on both sides from then on. Both must be in their pipelines.
     static func start(near: RelayHandler, far: RelayHandler) {
@@ -92,8 +102,22 @@ final class RelayHandler: ChannelInboundHandler {
         if early != nil {
             early?.bytes.append(bytes)
         } else if !isDiscarding {
-            partner?.context?.write(NIOAny(bytes), promise: nil)
+            guard detachFilter != nil else {
+                partner?.context?.write(NIOAny(bytes), promise: nil)
+                return
+            }
+            passFiltered(bytes)
         }
+    }
+
+    private func passFiltered(_ bytes: ByteBuffer) {
+        guard let (rest, leaves) = detachFilter?.pass(bytes.readableBytesView) else { return }
+        if !rest.isEmpty { partner?.context?.writeAndFlush(NIOAny(ByteBuffer(bytes: rest)), promise: nil) }
+        guard leaves else { return }
+        isDiscarding = true
+        onDetach?()
+        partner?.context?.close(promise: nil)
+        endOutput()
     }
 
     /// This side receives no more.

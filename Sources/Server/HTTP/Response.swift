@@ -17,8 +17,8 @@ struct Response: Sendable {
         case stream(endless: Bool, @Sendable (any ByteSink) async throws -> Void)
         /// The head goes out with the first message, so that an error before it has a status of its own.
         case progress(@Sendable (any ProgressSink) async throws -> Void)
-        /// The connection stops being HTTP.
-        case hijacked(HijackedStream)
+        /// The connection stops being HTTP: bytes as they are, or in the frames of WebSocket.
+        case hijacked(HijackedStream, WebSocketHandshake? = nil)
     }
 
     static func empty(_ status: HTTPResponseStatus = .noContent, headers: HTTPHeaders = [:]) -> Response {

@@ -23,6 +23,7 @@ struct ContainerRoutes: Sendable {
             .post("/containers/{id}/pause", pause),
             .post("/containers/{id}/unpause", unpause),
             .post("/containers/{id}/attach", attach),
+            .get("/containers/{id}/attach/ws", attachWebSocket),
             .post("/containers/{id}/wait", wait),
             .delete("/containers/{id}", remove),
             .post("/commit", commit),
@@ -114,6 +115,14 @@ struct ContainerRoutes: Sendable {
     private func attach(_ request: Request) async throws -> Response {
         let stream = try await backend.attachContainer(request.parameter("id"), AttachOptions(request.query))
         return .hijacked(stream, for: request)
+    }
+
+    private func attachWebSocket(_ request: Request) async throws -> Response {
+        let handshake = try WebSocketHandshake(request)
+        var options = try AttachOptions(request.query)
+        options.isRaw = true
+        let stream = try await backend.attachContainer(request.parameter("id"), options)
+        return Response(status: .switchingProtocols, body: .hijacked(stream, handshake))
     }
 
     private func wait(_ request: Request) async throws -> Response {

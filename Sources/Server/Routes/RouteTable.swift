@@ -22,11 +22,19 @@ extension [Route] {
                 "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect "
                     + "this node to swarm and try again.")
         }
-        let noSwarm: Route.Handler = { _ in throw BerthError(.unimplemented, "Berth has no swarm mode") }
+        let noSwarm: Route.Handler = { _ in
+            throw BerthError.unavailable(
+                "This node cannot be a swarm manager or worker: this engine has no swarm mode. "
+                    + "To run several copies of a service, use \"docker compose up --scale\".")
+        }
+        let notPartOfSwarm: Route.Handler = { _ in
+            throw BerthError.unavailable("This node is not part of a swarm")
+        }
         let noPlugins: Route.Handler = { _ in throw BerthError(.unimplemented, "Berth has no plugins") }
         var routes: [Route] = [
             .post("/swarm/init", noSwarm),
             .post("/swarm/join", noSwarm),
+            .post("/swarm/leave", notPartOfSwarm),
             .get("/plugins") { _ in try .json([String]()) },
             .get("/plugins/{name...}/json") { request in
                 throw BerthError.notFound("plugin \"\(try request.parameter("name"))\" not found")
