@@ -18,6 +18,7 @@ extension Container {
         record.lastRun.outOfMemory = exit.outOfMemory
         record.isSupposedToRun = false
         await leaveNetworks(namespaceEnds: true)
+        tellVolumes("unmount")
         let delay = restartDelay(exit, lived: lived)
         phase = delay.map { .restarting(at: Clock.now() + $0 * 1_000_000) } ?? .exited
         publish()
@@ -128,7 +129,10 @@ extension Container {
 
     func restart(_ options: StopOptions) async throws {
         try await exclusively {
-            if phase.run != nil { try await stopRunning(options) }
+            if phase.run != nil {
+                try await stopRunning(options)
+                tell("stop")
+            }
             restartTimer?.cancel()
             record.wasStoppedByUser = false
             guard !record.hostConfig.autoRemove || phase.run == nil else { return }

@@ -68,7 +68,10 @@ extension Container {
     private func tellNetwork(_ action: String, _ endpoint: EndpointRecord) {
         services.events.publish(
             "network", action, id: endpoint.networkID,
-            attributes: ["container": id, "name": endpoint.networkName, "type": "bridge"])
+            attributes: [
+                "container": id, "name": endpoint.networkName,
+                "type": (try? services.networks.find(endpoint.networkID))?.record.driver ?? "bridge",
+            ])
     }
 
     func members() throws -> [(Endpoint, BridgeNetwork)] { try record.members(services.networks) }

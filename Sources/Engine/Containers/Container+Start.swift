@@ -82,6 +82,7 @@ extension Container {
         follow(connection)
         // A container that removes itself leaves nothing that a row could be needed for.
         if !record.hostConfig.autoRemove { try await save() }
+        tellVolumes("mount")
         tell("start")
         startHealthMonitor()
     }

@@ -62,11 +62,20 @@ actor Container {
     }
 
     func tell(_ action: String, _ more: [String: String] = [:]) {
-        var attributes = record.config.labels
-        attributes["image"] = record.imageName
-        attributes["name"] = record.name
-        attributes.merge(more) { $1 }
-        services.events.publish("container", action, id: id, attributes: attributes)
+        services.events.publish(action, of: record, more)
+    }
+
+    /// `mount` or `unmount` of each volume of this container.
+    func tellVolumes(_ action: String) {
+        for mount in record.mounts where mount.kind == .volume {
+            var attributes = ["container": id, "driver": mount.driver ?? "local"]
+            if action == "mount" {
+                attributes["destination"] = mount.destination
+                attributes["propagation"] = mount.propagation
+                attributes["read/write"] = "\(!mount.isReadOnly)"
+            }
+            services.events.publish("volume", action, id: mount.name ?? "", attributes: attributes)
+        }
     }
 
     var logger: Logger { services.logger }
@@ -177,6 +186,7 @@ actor Container {
     func resize(exec: String = "", rows: Int, columns: Int) throws {
         guard phase.run != nil, let shim else { throw BerthError.conflict("container \(id) is not running") }
         try shim.send(.resize(exec: exec, rows: UInt16(clamping: rows), columns: UInt16(clamping: columns)))
+        if exec.isEmpty { tell("resize", ["height": "\(rows)", "width": "\(columns)"]) }
     }
 }
 

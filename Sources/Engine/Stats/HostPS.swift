@@ -57,7 +57,8 @@ struct HostPS {
             return String(decoding: text, as: UTF8.self)
         } catch {
             if error.call == "ps" {
-                throw .internal("ps: \(arguments.joined(separator: " ")): the host's ps does not take these arguments")
+                throw .invalidArgument(
+                    "ps: \(arguments.joined(separator: " ")): the host's ps does not take these arguments")
             }
             throw BerthError("running ps", error)
         }
