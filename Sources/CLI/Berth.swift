@@ -13,16 +13,14 @@ public enum Berth {
     /// - Parameter arguments: as the kernel gave them, the program's own name first.
     public static func main(_ arguments: [String]) -> Never {
         let environment = ProcessInfo.processInfo.environment
-        var words = Array(arguments.dropFirst())
-        let program = arguments.first?.split(separator: "/").last.map(String.init) ?? "berth"
-        if program.hasPrefix("docker-compose") { words.insert("compose", at: 0) }
+        let program = Program(calledAs: arguments.first ?? "berth")
         do {
-            switch try Invocation(words) {
+            switch try Invocation(Array(arguments.dropFirst()), as: program) {
             case .text(let text):
                 Console.write(text)
                 Exit.now(0)
             case .command(let command, let options, let path):
-                run(command, options, path: path, environment)
+                run(command, options, program, path: path, environment)
             }
         } catch {
             Report.finish(error, failureCode: 1)
@@ -30,13 +28,15 @@ public enum Berth {
     }
 
     private static func run(
-        _ command: any Command, _ options: GlobalOptions, path: String, _ environment: [String: String]
+        _ command: any Command, _ options: GlobalOptions, _ program: Program, path: String,
+        _ environment: [String: String]
     ) -> Never {
         let failureCode = type(of: command).failureCode
         do {
             let signals = Signals()
             let loop = command.signals.isEmpty ? nil : try signals.listen(command.signals)
-            let session = try Session(options, environment: environment, path: path, signals: signals)
+            let session = try Session(
+                options, environment: environment, program: program, path: path, signals: signals)
             Task {
                 do {
                     try await command.run(in: session)
@@ -64,7 +64,7 @@ enum Report {
         case let error as BerthError where failureCode == 125:
             // The commands that stand for a program of their own tell their own failures apart by 125.
             Exit.restoreTerminal()
-            Console.note("berth: \(message(error))\n\nRun '\(path) --help' for more information")
+            Console.note("\(path.prefix { $0 != " " }): \(message(error))\n\nRun '\(path) --help' for more information")
             Exit.now(125)
         default:
             Exit.restoreTerminal()

@@ -1,23 +1,24 @@
 /// The tree of commands: Docker's names, and where two names mean the same, one type.
 enum Commands {
     static let root = CommandGroup(
-        summary: "A container engine for Linux",
+        summary: "Builds images, runs containers and brings up Compose projects",
         entries: [
-            CommandEntry("run", runs: RunCommand.self),
-            CommandEntry("exec", runs: ExecCommand.self),
-            CommandEntry("ps", runs: ListCommand.self),
-            CommandEntry("build", runs: BuildCommand.self),
-            CommandEntry("pull", runs: PullCommand.self),
-            CommandEntry("push", runs: PushCommand.self),
-            CommandEntry("images", runs: ImageListCommand.self),
-            CommandEntry("login", runs: LoginCommand.self),
-            CommandEntry("logout", runs: LogoutCommand.self),
-            CommandEntry("search", runs: SearchCommand.self),
-            CommandEntry("version", runs: VersionCommand.self),
-            CommandEntry("info", runs: InfoCommand.self),
+            CommandEntry("run", runs: RunCommand.self, common: true),
+            CommandEntry("exec", runs: ExecCommand.self, common: true),
+            CommandEntry("ps", runs: ListCommand.self, common: true),
+            CommandEntry("build", runs: BuildCommand.self, common: true),
+            CommandEntry("pull", runs: PullCommand.self, common: true),
+            CommandEntry("push", runs: PushCommand.self, common: true),
+            CommandEntry("images", runs: ImageListCommand.self, common: true),
+            CommandEntry("login", runs: LoginCommand.self, common: true),
+            CommandEntry("logout", runs: LogoutCommand.self, common: true),
+            CommandEntry("search", runs: SearchCommand.self, common: true),
+            CommandEntry("version", runs: VersionCommand.self, common: true),
+            CommandEntry("info", runs: InfoCommand.self, common: true),
 
             CommandEntry("compose", composes: ComposeCommands.group),
             CommandEntry("container", opens: container),
+            CommandEntry("context", opens: context),
             CommandEntry("image", opens: image),
             CommandEntry("network", opens: network),
             CommandEntry("volume", opens: volume),
@@ -139,4 +140,30 @@ enum Commands {
             CommandEntry("build", "b", runs: BuildCommand.self),
             CommandEntry("prune", runs: BuilderPruneCommand.self),
         ])
+
+    private static let context = CommandGroup(
+        summary: "Show the daemon that commands talk to",
+        entries: [
+            CommandEntry("inspect", runs: ContextInspectCommand.self),
+            CommandEntry("ls", "list", runs: ContextListCommand.self),
+            CommandEntry("show", runs: ContextShowCommand.self),
+            CommandEntry("use", runs: ContextUseCommand.self),
+        ])
+
+    /// Every way to call a command, as words behind the program's name: `image save`, `save`.
+    static func paths(of type: any Command.Type) -> [String] {
+        var inGroups: [String] = []
+        var direct: [String] = []
+        for entry in root.entries {
+            switch entry.target {
+            case .command(let own): if own == type { direct += entry.names }
+            case .group(let group), .compose(let group):
+                for member in group.entries {
+                    guard case .command(let own) = member.target, own == type else { continue }
+                    inGroups += member.names.map { "\(entry.names[0]) \($0)" }
+                }
+            }
+        }
+        return inGroups + direct
+    }
 }

@@ -29,13 +29,14 @@ struct Session: Sendable {
     let client: EngineClient
     let environment: [String: String]
     let configFolder: String
+    let program: Program
     /// As the user typed it: `berth container ls`, for messages that name the command.
     let path: String
     let signals: Signals
     let debug: Bool
 
     init(
-        _ options: GlobalOptions, environment: [String: String], path: String, signals: Signals
+        _ options: GlobalOptions, environment: [String: String], program: Program, path: String, signals: Signals
     ) throws {
         if let context = options.context ?? environment["DOCKER_CONTEXT"], context != "default", !context.isEmpty {
             throw BerthError.notFound(
@@ -47,6 +48,7 @@ struct Session: Sendable {
         self.environment = environment
         configFolder =
             options.configFolder ?? environment["DOCKER_CONFIG"] ?? (environment["HOME"] ?? "/root") + "/.docker"
+        self.program = program
         self.path = path
         self.signals = signals
         debug = options.debug

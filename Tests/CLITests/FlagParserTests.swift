@@ -160,25 +160,172 @@ import Testing
     }
 
     @Test func missingArgumentsAreTold() {
-        #expect(failure("stop")?.text.hasPrefix("berth: 'berth stop' requires at least 1 argument\n") == true)
-        #expect(failure("tag", "a")?.text.hasPrefix("berth: 'berth tag' requires 2 arguments\n") == true)
-    }
-
-    @Test func helpListsFlagsInDockersLayout() throws {
-        guard case .text(let text) = try Invocation(["stop", "--help"]) else {
-            Issue.record("not a text")
-            return
-        }
         #expect(
-            text == """
+            failure("stop")?.text == """
+                "berth stop" requires at least 1 argument.
+                See 'berth stop --help'.
+
                 Usage:  berth stop [OPTIONS] CONTAINER [CONTAINER...]
 
                 Stop running containers
+                """)
+        #expect(failure("tag", "a")?.text.hasPrefix("\"berth tag\" requires exactly 2 arguments.\n") == true)
+        #expect(failure("ps", "a")?.text.hasPrefix("\"berth ps\" accepts no arguments.\n") == true)
+    }
+
+    @Test(arguments: [
+        (["sav"], "save"), (["buidl"], "build"), (["image", "pulll"], "pull"), (["compsoe"], "compose"),
+    ])
+    func theNearestCommandIsSuggested(_ words: [String], _ suggestion: String) {
+        let text = (try? Invocation(words)) == nil ? failure(words)?.text : nil
+        #expect(text?.contains("Did you mean this?\n        \(suggestion)\n") == true)
+    }
+
+    private func failure(_ words: [String]) -> CommandLineFailure? {
+        do {
+            _ = try Invocation(words)
+            return nil
+        } catch {
+            return error as? CommandLineFailure
+        }
+    }
+
+    @Test func theNearestFlagIsSuggested() {
+        #expect(
+            failure("save", "--outptu", "f")?.text.hasPrefix("unknown flag: --outptu\nDid you mean --output?\n") == true
+        )
+        #expect(
+            failure("run", "-name", "web", "nginx")?.text.hasPrefix(
+                "unknown shorthand flag: 'n' in -name\nDid you mean --name?\n") == true)
+    }
+
+    @Test func aMissingBlankBehindTheContainerIsSeen() {
+        let text = "berth: No such container: 6d71/bin/bash: did you mean \"6d71 /bin/bash\"?"
+        #expect(failure("exec", "-it", "6d71/bin/bash") == CommandLineFailure(text: text, code: 1))
+        #expect(failure("exec", "-it", "6d71/bin/bash", "-c", "ls") == CommandLineFailure(text: text, code: 1))
+        #expect(failure("exec", "/web", "ls") == nil)
+    }
+
+    @Test func clustersThatMeanSomethingElseAreTold() throws {
+        func notes(_ words: String...) throws -> [String] {
+            guard case .command(let command as ExecCommand, _, _) = try Invocation(["exec"] + words) else { return [] }
+            #expect(command.arguments == ["6d71", "/bin/bash"])
+            #expect(command.options.interactive && command.options.tty)
+            return command.clusters.compactMap { SloppyFlags.note($0, ["LANG": "C"]) }
+        }
+        #expect(try notes("-iter", "6d71", "/bin/bash") == ["-iter means -i -t -e r; -it is enough"])
+        #expect(try notes("-it", "6d71", "/bin/bash") == [])
+        #expect(try notes("-iteLANG", "6d71", "/bin/bash") == [])
+        #expect(try notes("-iteA=1", "6d71", "/bin/bash") == [])
+    }
+}
+
+@Suite struct HelpTests {
+    private func text(_ words: [String], as program: String = "berth") throws -> String? {
+        guard case .text(let text) = try Invocation(words, as: Program(calledAs: program)) else { return nil }
+        return text
+    }
+
+    @Test func aCommandHasUsageAliasesOptionsAndExamples() throws {
+        #expect(
+            try text(["stop", "--help"]) == """
+                Usage:  berth stop [OPTIONS] CONTAINER [CONTAINER...]
+
+                Stop running containers
+
+                Aliases:
+                  berth container stop, berth stop
 
                 Options:
                   -s, --signal string   Signal to send
                   -t, --timeout int     Seconds until it is killed
 
+                Examples:
+                  # Ask it to end, and kill it after 10 seconds
+                  berth stop web
+
+                  # Kill it after 2 seconds
+                  berth stop -t 2 web
+
                 """)
+        #expect(try text(["help", "stop"]) == text(["stop", "--help"]))
+    }
+
+    @Test func everyFormOfACommandNamesTheProgram() throws {
+        #expect(
+            try text(["cp", "--help"], as: "/usr/bin/docker")?.hasPrefix(
+                "Usage:  docker cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n        docker cp [OPTIONS] SRC_PATH|- ")
+                == true)
+    }
+
+    @Test func theRootHasDockersSections() throws {
+        let titles = try #require(try text(["--help"])).split(separator: "\n").filter { $0.hasSuffix(":") }
+        #expect(titles == ["Common Commands:", "Management Commands:", "Commands:", "Global Options:"])
+    }
+
+    @Test func linksMakeOtherPrograms() throws {
+        #expect(try text(["-v"], as: "docker")?.wholeMatch(of: /Docker version [0-9.]+, build \w+\n/) != nil)
+        #expect(
+            try text(["up", "--help"], as: "/x/docker-compose")?.hasPrefix("Usage:  docker-compose up [OPTIONS]")
+                == true)
+        #expect(try text(["up", "--help"], as: "docker-compose")?.contains("\n  docker-compose up -d\n") == true)
+        #expect(try text(["compose", "up", "--help"], as: "docker")?.contains("\n  docker compose up -d\n") == true)
+        guard
+            case .command(let command, _, let path) = try Invocation(
+                ["up", "-d"], as: Program(calledAs: "docker-compose"))
+        else {
+            Issue.record("not a command")
+            return
+        }
+        #expect(command is ComposeUpCommand && path == "docker-compose up")
+    }
+
+    @Test func examplesAreCommandLinesThatCanBeRead() throws {
+        func check(_ group: CommandGroup) throws {
+            for entry in group.entries {
+                switch entry.target {
+                case .group(let inner), .compose(let inner): try check(inner)
+                case .command(let type):
+                    for line in Examples.of(type).flatMap(\.lines) {
+                        let command = try #require(line.split(separator: "$ ").last).prefix {
+                            $0 != "|" && $0 != ">" && $0 != "<"
+                        }
+                        // Blanks in quotes do not part words.
+                        let words = command.split(separator: "'", omittingEmptySubsequences: false).enumerated().flatMap
+                        {
+                            $0.offset % 2 == 0
+                                ? $0.element.split(separator: " ").map(String.init) : [String($0.element)]
+                        }
+                        guard case .command(let read, _, _) = try Invocation(words) else {
+                            Issue.record("\(line) is no command")
+                            continue
+                        }
+                        #expect(Swift.type(of: read) == type, "\(line)")
+                    }
+                }
+            }
+        }
+        try check(Commands.root)
+    }
+
+    @Test func longTextsAreBroken() {
+        #expect(Help.wrapped("one two three four", to: 9) == ["one two", "three four"])
+        #expect(Help.wrapped("unbreakableword again", to: 8) == ["unbreakableword again"])
+        #expect(Help.wrapped("", to: 10) == [""])
+    }
+}
+
+@Suite struct SpellingTests {
+    @Test(arguments: [
+        ("save", "save", 0), ("sav", "save", 1), ("buidl", "build", 1), ("", "ps", 2), ("kitten", "sitting", 3),
+    ])
+    func distances(_ left: String, _ right: String, _ distance: Int) {
+        #expect(Spelling.distance(left, right) == distance)
+    }
+
+    @Test func onlySlipsCount() {
+        #expect(Spelling.nearest(to: "fly", among: ["ps", "push", "pull"]) == [])
+        #expect(Spelling.nearest(to: "imag", among: ["images", "image", "inspect"]) == ["image", "images"])
+        #expect(Spelling.nearest(to: "PULL", among: ["push", "pull"]).first == "pull")
     }
 }

@@ -245,7 +245,7 @@ private final class Collected: @unchecked Sendable {
     }
 
     @Test func theBoardShowsEachThingOnce() {
-        var board = ProgressBoard()
+        var board = ComposeBoard()
         board.set(.init(.container, "a-web-1"), .creating)
         #expect(board.isBusy)
         board.set(.init(.container, "a-web-1"), .created)

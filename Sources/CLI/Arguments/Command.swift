@@ -13,13 +13,13 @@ enum ArgumentCount: Sendable, Equatable {
     func complaint(_ count: Int) -> String? {
         func plural(_ number: Int) -> String { number == 1 ? "\(number) argument" : "\(number) arguments" }
         switch self {
-        case .none: return count == 0 ? nil : "accepts no arguments"
-        case .exactly(let wanted): return count == wanted ? nil : "requires \(plural(wanted))"
-        case .atLeast(let least): return count >= least ? nil : "requires at least \(plural(least))"
-        case .atMost(let most): return count <= most ? nil : "requires at most \(plural(most))"
+        case .none: return count == 0 ? nil : "accepts no arguments."
+        case .exactly(let wanted): return count == wanted ? nil : "requires exactly \(plural(wanted))."
+        case .atLeast(let least): return count >= least ? nil : "requires at least \(plural(least))."
+        case .atMost(let most): return count <= most ? nil : "requires at most \(plural(most))."
         case .between(let least, let most):
             return (least...most).contains(count)
-                ? nil : "requires at least \(least) and at most \(plural(most))"
+                ? nil : "requires at least \(least) and at most \(plural(most))."
         case .any: return nil
         }
     }
@@ -27,7 +27,7 @@ enum ArgumentCount: Sendable, Equatable {
 
 /// What help says of a command, and how its words are read.
 struct CommandSyntax: Sendable {
-    /// What follows the command's name: `[OPTIONS] CONTAINER [CONTAINER...]`.
+    /// What follows the command's name: `[OPTIONS] CONTAINER [CONTAINER...]`; one line for each form.
     let usage: String
     let summary: String
     let arguments: ArgumentCount
@@ -56,6 +56,11 @@ protocol Command: Sendable {
 
     init()
 
+    /// What is wrong with these arguments beside their number: slips that have a likely meaning.
+    static func complaint(about arguments: [String]) -> String?
+    /// How short flags were drawn together, for commands that have something to say of it.
+    mutating func typed(_ clusters: [FlagCluster])
+
     /// - Throws: `ExitCode` for an end that has been told already, anything else to be told.
     func run(in session: Session) async throws
 }
@@ -64,6 +69,9 @@ extension Command {
     static var flags: [Flag<Self>] { [] }
     static var failureCode: Int32 { 1 }
     var signals: [Int32] { [] }
+
+    static func complaint(about arguments: [String]) -> String? { nil }
+    mutating func typed(_ clusters: [FlagCluster]) {}
 }
 
 /// Ends the command with this exit code and no further word.

@@ -10,22 +10,29 @@ struct CommandEntry: Sendable {
     /// The first is the one that help shows.
     let names: [String]
     let target: Target
-    var isHidden = false
+    /// Stands first in help.
+    let isCommon: Bool
+    let isHidden: Bool
 
-    init(_ names: String..., runs type: any Command.Type, hidden: Bool = false) {
+    init(_ names: String..., runs type: any Command.Type, common: Bool = false, hidden: Bool = false) {
         self.names = names
         target = .command(type)
+        isCommon = common
         isHidden = hidden
     }
 
     init(_ names: String..., opens group: CommandGroup) {
         self.names = names
         target = .group(group)
+        isCommon = false
+        isHidden = false
     }
 
     init(_ names: String..., composes group: CommandGroup) {
         self.names = names
         target = .compose(group)
+        isCommon = false
+        isHidden = false
     }
 
     var summary: String {

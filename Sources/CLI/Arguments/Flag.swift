@@ -77,6 +77,18 @@ extension Flag {
         }
     }
 
+    /// `key=value`, repeatable.
+    static func filters(
+        _ path: Place<[String]>, _ long: String, _ short: Character? = nil, _ help: String
+    ) -> Flag {
+        Flag(long: long, short: short, value: .named("filter"), help: help, fallback: nil) {
+            guard Parse.pair($1).value != nil else {
+                throw BerthError.invalidArgument("bad format of filter (expected name=value)")
+            }
+            $0[keyPath: path].append($1)
+        }
+    }
+
     static func int(
         _ path: Place<Int?>, _ long: String, _ short: Character? = nil, _ help: String,
         fallback: String? = nil

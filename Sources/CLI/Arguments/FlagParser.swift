@@ -7,6 +7,15 @@ struct UsageError: Error, Equatable {
     init(_ message: String) { self.message = message }
 }
 
+/// Short flags in one word of which the last took the rest of the word as its value: `-iter`.
+struct FlagCluster: Sendable, Equatable {
+    var word: String
+    /// The letters before the last flag.
+    var switches: [Character]
+    var flag: Character
+    var value: String
+}
+
 /// Goes through a command line as Go's pflag does.
 struct FlagParser<Root> {
     private var byLong: [String: Flag<Root>] = [:]
@@ -29,6 +38,7 @@ struct FlagParser<Root> {
         var wantsHelp: Bool
         /// Number of arguments before `--`; nil when it did not occur.
         var argumentsBeforeDashes: Int?
+        var clusters: [FlagCluster] = []
     }
 
     func parse(_ words: [String], into root: inout Root) throws -> Outcome {
@@ -42,7 +52,7 @@ struct FlagParser<Root> {
             } else if word.hasPrefix("--") {
                 if try parseLong(word.dropFirst(2), &rest, &root) { outcome.wantsHelp = true }
             } else if word.hasPrefix("-"), word != "-" {
-                if try parseCluster(word, &rest, &root) { outcome.wantsHelp = true }
+                if try parseCluster(word, &rest, &root, &outcome.clusters) { outcome.wantsHelp = true }
             } else {
                 outcome.arguments.append(word)
                 if !interspersed {
@@ -63,7 +73,9 @@ struct FlagParser<Root> {
         let name = String(text[..<(equals ?? text.endIndex)])
         guard let flag = byLong[name] else {
             if name == "help" { return true }
-            throw UsageError("unknown flag: --\(name)")
+            let near = Spelling.nearest(to: name, among: byLong.values.filter { !$0.isHidden }.map(\.long))
+            throw UsageError(
+                "unknown flag: --\(name)" + (near.first.map { "\nDid you mean --\($0)?" } ?? ""))
         }
         let value: String
         if let equals {
@@ -82,13 +94,18 @@ struct FlagParser<Root> {
     /// `-abc`, of which each letter is a switch and the last one may have a value: the rest of the
     /// word, with or without `=`, or the next word.
     private func parseCluster(
-        _ word: String, _ rest: inout ArraySlice<String>, _ root: inout Root
+        _ word: String, _ rest: inout ArraySlice<String>, _ root: inout Root, _ clusters: inout [FlagCluster]
     ) throws -> Bool {
         var letters = word.dropFirst()
+        var switches: [Character] = []
         while let letter = letters.popFirst() {
             guard let flag = byShort[letter] else {
                 if letter == "h" { return true }
-                throw UsageError("unknown shorthand flag: '\(letter)' in \(word)")
+                // `-name` for `--name`.
+                let long = word.dropFirst().prefix { $0 != "=" }
+                throw UsageError(
+                    "unknown shorthand flag: '\(letter)' in \(word)"
+                        + (byLong[String(long)] == nil ? "" : "\nDid you mean --\(long)?"))
             }
             if letters.count > 1, letters.first == "=" {
                 try apply(flag, String(letters.dropFirst()), &root)
@@ -96,9 +113,11 @@ struct FlagParser<Root> {
             }
             if case .switched = flag.value {
                 try apply(flag, "true", &root)
+                switches.append(letter)
                 continue
             }
             if !letters.isEmpty {
+                clusters.append(.init(word: word, switches: switches, flag: letter, value: String(letters)))
                 try apply(flag, String(letters), &root)
             } else if let next = rest.popFirst() {
                 try apply(flag, next, &root)

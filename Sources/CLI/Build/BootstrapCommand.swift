@@ -74,11 +74,13 @@ struct BootstrapCommand: Command {
     }
 
     private func send(_ archive: String, _ tag: String, _ session: Session) async throws {
-        let file = try InputFile.open(archive)
+        let display = ProgressDisplay(to: Console.output)
+        defer { display.finish() }
         let messages = try await session.client.importImage(
-            source: "-", body: .descriptor(file, contentType: "application/x-tar"), reference: ImageName.withTag(tag),
+            source: "-", body: try InputFile(archive).body(shownBy: display, as: "Importing"),
+            reference: ImageName.withTag(tag),
             message: "bootstrapped from \(suite ?? "bookworm")", changes: changes)
-        try await PullProgress(to: Console.output).show(messages)
+        try await display.show(messages)
     }
 
     /// The image's configuration as Dockerfile instructions.

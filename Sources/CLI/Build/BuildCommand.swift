@@ -38,6 +38,10 @@ struct BuildCommand: Command {
         .ignored("rm", takesValue: false), .ignored("sbom", takesValue: true),
         .ignored("attest", takesValue: true), .ignored("disable-content-trust", takesValue: false),
         .ignored("ulimit", takesValue: true), .ignored("cgroup-parent", takesValue: true),
+        .ignored("cpu-period", takesValue: true), .ignored("cpu-quota", takesValue: true),
+        .ignored("cpu-shares", "c", takesValue: true), .ignored("cpuset-cpus", takesValue: true),
+        .ignored("cpuset-mems", takesValue: true), .ignored("memory-swap", takesValue: true),
+        .ignored("isolation", takesValue: true), .ignored("security-opt", takesValue: true),
     ]
 
     var extraHosts: [String] = []
@@ -102,7 +106,7 @@ struct BuildCommand: Command {
             let (repository, name) = EngineClient.split(tag)
             let messages = try await session.client.pushImage(
                 repository, tag: name ?? "latest", auth: try RegistryCredentials(session).auth(forImage: tag))
-            try await PullProgress(to: Console.output, quiet: quiet).show(messages)
+            try await ProgressDisplay(to: Console.output, quiet: quiet).show(messages)
         }
     }
 
@@ -113,6 +117,9 @@ struct BuildCommand: Command {
             let (name, value) = Parse.pair(text)
             // Without a value it is the environment's, and left to its default where there is none.
             if let value = value ?? session.environment[name] { options.arguments[name] = .some(value) }
+        }
+        for (name, value) in session.proxyVariables where options.arguments[name] == nil {
+            options.arguments[name] = .some(value)
         }
         options.target = target
         options.labels = Parse.map(labels)
@@ -174,6 +181,7 @@ struct BuildRun: Sendable {
     ) async throws -> String? {
         let start = ContinuousClock.now
         var result = BuildOutcome(tags: options.tags)
+        display.sendingContext(sent, of: name)
         do {
             let messages = try await client.build(options, context: body)
             var reader = BuildMessageReader(display: display, name: name)

@@ -28,12 +28,18 @@ struct BuildOutcome: Sendable {
 
 /// Shows builds. `name` tells several that run side by side apart; it is nil for the only one.
 protocol BuildDisplay: Sendable {
+    /// The context is on its way; `bytes` grows until `sentContext`.
+    func sendingContext(_ bytes: SizeCounter, of name: String?)
     func sentContext(bytes: Int64, seconds: Double, of name: String?)
     func show(_ event: BuildStepEvent, of name: String?)
     /// Output of a builder that sends no events.
     func show(text: String)
     func finished(_ outcome: BuildOutcome, of name: String?)
     func failed(of name: String?)
+}
+
+extension BuildDisplay {
+    func sendingContext(_ bytes: SizeCounter, of name: String?) {}
 }
 
 enum BuildDisplays {

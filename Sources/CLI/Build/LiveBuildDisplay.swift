@@ -24,8 +24,11 @@ final class LiveBuildDisplay: BuildDisplay {
 
     private func stop() { ticker.withLock { $0?.cancel() } }
 
+    func sendingContext(_ bytes: SizeCounter, of name: String?) { update { $0.uploads[name] = bytes } }
+
     func sentContext(bytes: Int64, seconds: Double, of name: String?) {
         let place = name.map { "[\($0)] " } ?? ""
+        update { $0.uploads[name] = nil }
         update { $0.addFinished("\(place)context \(Human.size(bytes, digits: 3))", seconds: seconds, mark: .done) }
     }
 
@@ -78,6 +81,8 @@ struct LiveBuildState {
     private static let shownTail = 4
     private static let keptTail = 40
 
+    /// Contexts on their way, by build.
+    var uploads: [String?: SizeCounter] = [:]
     private let width: () -> Int
     private var running: [Running] = []
     /// Lines that are final and wait to be written above the running ones.
@@ -144,6 +149,7 @@ struct LiveBuildState {
             addFinished(step.title, seconds: step.start.duration(to: .now).seconds, mark: .done)
         }
         running.removeAll { $0.key.build == build }
+        uploads[build] = nil
         let names = outcome.tags.map(ImageName.withTag).joined(separator: ", ")
         let image = outcome.imageID.map(Human.shortID) ?? ""
         let what = names.isEmpty ? image : image.isEmpty ? names : "\(names) (\(image))"
@@ -156,6 +162,7 @@ struct LiveBuildState {
             addFinished(step.title, seconds: step.start.duration(to: .now).seconds, mark: .failed)
             settled += step.tail.map { "    " + $0 }
         }
+        uploads[build] = nil
         running.removeAll { $0.key.build == build }
         isOver = build == nil
     }
@@ -167,6 +174,10 @@ struct LiveBuildState {
         frame += 1
         var lines: [String] = []
         if !isOver {
+            for (build, bytes) in uploads where bytes.total > 0 {
+                let place = build.map { "[\($0)] " } ?? ""
+                lines.append(line(spinner, "\(place)sending context \(Human.size(bytes.total, digits: 3))", ""))
+            }
             for step in running { lines += block(step, now) }
             if !running.isEmpty { lines.append(summary(now)) }
         }
@@ -181,9 +192,12 @@ struct LiveBuildState {
         return out + "\u{1B}[?2026l"
     }
 
-    private func block(_ step: Running, _ now: ContinuousClock.Instant) -> [String] {
+    private var spinner: String {
         let frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
-        let spinner = "\u{1B}[34m\(frames[frame % frames.count])\u{1B}[0m"
+        return "\u{1B}[34m\(frames[frame % frames.count])\u{1B}[0m"
+    }
+
+    private func block(_ step: Running, _ now: ContinuousClock.Instant) -> [String] {
         let time = Decimal.fixed(step.start.duration(to: now).seconds, places: 1) + "s"
         var tail = step.tail
         let partial = LogLines.plain(LogLines.visible(step.partialLine[...]))

@@ -6,15 +6,18 @@ import Linux
 struct RequestContext: Sendable {
     let folder: WorkingFolder
     let environment: [String: String]
+    /// Variables that a container gets where the user gives no others of that name.
+    let proxies: [(name: String, value: String)]
     /// Reads a file of this host.
     let read: @Sendable (String) throws -> String
 
     init(
-        folder: WorkingFolder, environment: [String: String],
+        folder: WorkingFolder, environment: [String: String], proxies: [(name: String, value: String)] = [],
         read: @escaping @Sendable (String) throws -> String
     ) {
         self.folder = folder
         self.environment = environment
+        self.proxies = proxies
         self.read = read
     }
 }
@@ -55,6 +58,9 @@ extension ContainerOptions {
         config.stdinOnce = streams.input
         let files = try environmentFiles.map { (path: $0, text: try context.read(context.folder.absolute($0))) }
         config.env = try EnvironmentSpec.merge(files: files, flags: environment, environment: context.environment)
+        let named = Set(config.env.map { Parse.pair($0).key })
+        let proxies = context.proxies.filter { !named.contains($0.name) }.map { "\($0.name)=\($0.value)" }
+        if !proxies.isEmpty { config.env += proxies }
         config.labels = try labelMap(context)
         config.stopSignal = stopSignal ?? ""
         config.stopTimeout = stopTimeout
@@ -90,7 +96,7 @@ extension ContainerOptions {
     private func hostConfig(_ context: RequestContext) throws -> HostConfig {
         var host = HostConfig()
         host.autoRemove = autoRemove
-        host.restartPolicy = try RestartSpec.parse(restart)
+        host.restartPolicy = try RestartSpec.parse(restart ?? "no")
         if autoRemove, let policy = host.restartPolicy, !policy.name.isEmpty, policy.name != "no" {
             throw BerthError.invalidArgument("conflicting options: cannot specify both --restart and --rm")
         }

@@ -34,9 +34,9 @@ enum FilterSpec {
     }
 }
 
-extension String {
+extension StringProtocol {
     func trimmingSpaces() -> String {
-        var text = self[...]
+        var text = self[startIndex..<endIndex]
         while let first = text.first, first.isWhitespace { text.removeFirst() }
         while let last = text.last, last.isWhitespace { text.removeLast() }
         return String(text)

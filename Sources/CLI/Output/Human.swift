@@ -51,26 +51,30 @@ enum Human {
     static func ago(_ then: Int64, now: Int64) -> String { duration(seconds: now - then) + " ago" }
 
     /// `2026-01-02 15:04:05 +0000 UTC`, in the zone of this host.
-    static func localTime(_ seconds: Int64) -> String {
+    /// - Parameter fraction: digits of the second's fraction, shown behind a point.
+    static func localTime(_ seconds: Int64, fraction: Substring = "") -> String {
         var time = time_t(seconds)
         var parts = tm()
         localtime_r(&time, &parts)
         let zone = parts.tm_zone.map { String(cString: $0) } ?? "UTC"
         let day = "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
-        let clock = "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
+        let clock =
+            "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))" + (fraction.isEmpty ? "" : ".\(fraction)")
         return "\(day) \(clock) \(offset(parts.tm_gmtoff)) \(zone)"
     }
 
-    /// RFC 3339 with nanoseconds, in the zone of this host: `2026-01-02T15:04:05.000000000+01:00`.
-    static func localTimestamp(nanoseconds: Int64) -> String {
+    /// RFC 3339, in the zone of this host: `2026-01-02T15:04:05.000000000+01:00`.
+    /// - Parameter fraction: nine digits of it.
+    static func localTimestamp(nanoseconds: Int64, fraction hasFraction: Bool = true) -> String {
         var time = time_t(nanoseconds / 1_000_000_000)
         var parts = tm()
         localtime_r(&time, &parts)
-        let fraction = String(nanoseconds % 1_000_000_000)
-        let zone = offset(parts.tm_gmtoff)
+        let digits = String(nanoseconds % 1_000_000_000)
+        let fraction = hasFraction ? "." + String(repeating: "0", count: 9 - digits.count) + digits : ""
+        let offset = offset(parts.tm_gmtoff)
+        let zone = parts.tm_gmtoff == 0 ? "Z" : "\(offset.prefix(3)):\(offset.suffix(2))"
         return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))T"
-            + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))."
-            + String(repeating: "0", count: 9 - fraction.count) + fraction + "\(zone.prefix(3)):\(zone.suffix(2))"
+            + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))\(fraction)\(zone)"
     }
 
     private static func offset(_ seconds: Int) -> String {
@@ -103,6 +107,14 @@ enum Human {
         let parts = text[text.index(after: sign)...].split(separator: ":").compactMap { Int64($0) }
         guard parts.count == 2 else { return 0 }
         return (text[sign] == "-" ? -1 : 1) * (parts[0] * 3600 + parts[1] * 60)
+    }
+
+    /// An RFC 3339 time as `localTime` shows it; as it is when it is none.
+    static func localTime(rfc3339 text: String) -> String {
+        guard let seconds = seconds(rfc3339: text) else { return text }
+        var fraction = text.split(separator: ".").dropFirst().first?.prefix(while: \.isNumber) ?? ""
+        while fraction.last == "0" { fraction.removeLast() }
+        return localTime(seconds, fraction: fraction)
     }
 
     static func now() -> Int64 { Int64(time(nil)) }

@@ -1,3 +1,5 @@
+import Errors
+
 /// Columns as Go's tabwriter aligns them with Docker's settings: cells at least 10 wide, 3 spaces
 /// between them, the last one of a line not padded.
 enum Table {
@@ -43,11 +45,23 @@ enum ListFormat {
         if text == "json" {
             self = .json
         } else if text == "table" {
-            self = .table(try GoTemplate(standard))
+            self = .table(try Self.template(standard))
         } else if text.hasPrefix("table ") || text.hasPrefix("table\t") {
-            self = .table(try GoTemplate(String(text.dropFirst(6).drop { $0 == " " || $0 == "\t" })))
+            self = .table(try Self.template(String(text.dropFirst(6).drop { $0 == " " || $0 == "\t" })))
         } else {
-            self = .lines(try GoTemplate(text))
+            self = .lines(try Self.template(text))
+        }
+    }
+
+    /// A row has all its fields, so that another name is a slip.
+    private static func template(_ text: String) throws(BerthError) -> GoTemplate {
+        do throws(BerthError) {
+            var template = try GoTemplate(text)
+            template.missing = .unknownField
+            return template
+        } catch {
+            throw BerthError(
+                error.code, error.message.replacing("template parsing error:", with: "failed to parse template:"))
         }
     }
 
@@ -58,12 +72,16 @@ enum ListFormat {
 
     /// - Parameter headings: what each field is called at the head of its column.
     func render(_ rows: [TemplateValue], headings: TemplateValue) throws -> String {
-        switch self {
-        case .json: return rows.map { $0.sortedByName.json + "\n" }.joined()
-        case .lines(let template): return try rows.map { try template.render($0) + "\n" }.joined()
-        case .table(let template):
-            let lines = [headings] + rows
-            return Table.render(try lines.map { Self.cells(try template.render($0)) })
+        do {
+            switch self {
+            case .json: return rows.map { $0.sortedByName.json + "\n" }.joined()
+            case .lines(let template): return try rows.map { try template.render($0) + "\n" }.joined()
+            case .table(let template):
+                let heading = try template.renderHeading(headings)
+                return Table.render(try ([heading] + rows.map { try template.render($0) }).map(Self.cells))
+            }
+        } catch let error as BerthError where error.message.hasPrefix("template: ") {
+            throw BerthError(error.code, "failed to execute template: \(error.message)")
         }
     }
 

@@ -9,7 +9,10 @@ import Synchronization
 enum TarPipe {
     /// A request body of what `pack` writes. What `pack` throws breaks the request off, so that the
     /// daemon never takes half an archive for a whole one.
-    static func upload(_ pack: @escaping @Sendable (TarWriter) throws -> Void) -> EngineRequest.Body {
+    /// - Parameter passed: counts the bytes of the archive.
+    static func upload(
+        passed: SizeCounter? = nil, _ pack: @escaping @Sendable (TarWriter) throws -> Void
+    ) -> EngineRequest.Body {
         .stream(contentType: "application/x-tar") { body in
             let (reader, writer) = try PipeEnd.pair()
             let packing = Task {
@@ -21,7 +24,10 @@ enum TarPipe {
             }
             let end = try reader.take()
             do {
-                while let bytes = try await BlockingWork.read(end) { try await body.write(bytes) }
+                while let bytes = try await BlockingWork.read(end) {
+                    try await body.write(bytes)
+                    passed?.add(Int64(bytes.count))
+                }
             } catch {
                 packing.cancel()
                 throw error
@@ -35,13 +41,18 @@ enum TarPipe {
     }
 
     /// Runs `unpack` on the archive in a response body.
+    /// - Parameter passed: counts the bytes of the archive.
     static func download<Result: Sendable>(
-        _ body: ResponseBody, _ unpack: @escaping @Sendable (FileDescriptor) throws -> Result
+        _ body: ResponseBody, passed: SizeCounter? = nil,
+        _ unpack: @escaping @Sendable (FileDescriptor) throws -> Result
     ) async throws -> Result {
         let (reader, writer) = try PipeEnd.pair()
         let feeding = Task {
             let end = try writer.take()
-            for try await bytes in body { try await BlockingWork.write(bytes, to: end) }
+            for try await bytes in body {
+                try await BlockingWork.write(bytes, to: end)
+                passed?.add(Int64(bytes.count))
+            }
         }
         do {
             let result = try await BlockingWork.run { try unpack(try reader.take()) }

@@ -7,6 +7,13 @@ struct GoTemplate: Sendable {
         case text(String)
         case output(Pipeline)
         case branch(Branch, Pipeline, [Node], otherwise: [Node])
+        /// `break` or `continue` of the loop around it.
+        case jump(Flow)
+    }
+
+    /// How the nodes of a list ended.
+    enum Flow: Sendable {
+        case passed, broken, continued
     }
 
     enum Branch: Sendable {
@@ -38,8 +45,10 @@ struct GoTemplate: Sendable {
     enum Missing: Sendable {
         /// Shown as `<no value>`.
         case noValue
-        /// An error that names it.
+        /// An error that names it, as for a key of a map.
         case error
+        /// An error that names it, as for a field of a record.
+        case unknownField
     }
 
     /// - Throws: `invalidArgument` in the words of Go's parser.
@@ -49,7 +58,14 @@ struct GoTemplate: Sendable {
     }
 
     func render(_ value: TemplateValue) throws -> String {
-        var evaluator = GoTemplateEvaluator(root: value, missing: missing)
+        try render(value, shapesText: true)
+    }
+
+    /// The head of a table's columns: functions that shape text leave a heading as it is.
+    func renderHeading(_ headings: TemplateValue) throws -> String { try render(headings, shapesText: false) }
+
+    private func render(_ value: TemplateValue, shapesText: Bool) throws -> String {
+        var evaluator = GoTemplateEvaluator(root: value, missing: missing, shapesText: shapesText)
         try evaluator.run(nodes, dot: value)
         return evaluator.out
     }
@@ -87,6 +103,8 @@ struct GoTemplateParser {
                         pendingElseIf = Array(rest.drop { $0 == .space }.dropFirst())
                     }
                     return (nodes, "else")
+                case "break" where rest.isEmpty: nodes.append(.jump(.broken))
+                case "continue" where rest.isEmpty: nodes.append(.jump(.continued))
                 case "if": nodes.append(try branch(.when, rest))
                 case "with": nodes.append(try branch(.with, rest))
                 case "range":

@@ -5,13 +5,21 @@ struct GoTemplateEvaluator {
     private(set) var out = ""
     private var variables: [String: TemplateValue]
     private let missing: GoTemplate.Missing
+    /// Off for headings, which `json`, `upper` and their like leave alone.
+    private let shapesText: Bool
 
-    init(root: TemplateValue, missing: GoTemplate.Missing) {
+    private static let shapers: Set<String> = [
+        "json", "jsonPretty", "split", "join", "title", "lower", "upper", "pad", "truncate",
+    ]
+
+    init(root: TemplateValue, missing: GoTemplate.Missing, shapesText: Bool = true) {
         variables = ["": root]
         self.missing = missing
+        self.shapesText = shapesText
     }
 
-    mutating func run(_ nodes: [GoTemplate.Node], dot: TemplateValue) throws {
+    @discardableResult
+    mutating func run(_ nodes: [GoTemplate.Node], dot: TemplateValue) throws -> GoTemplate.Flow {
         for node in nodes {
             switch node {
             case .text(let text): out += text
@@ -21,19 +29,21 @@ struct GoTemplateEvaluator {
             case .branch(let kind, let pipeline, let body, let otherwise):
                 let value = try evaluate(pipeline, dot)
                 if let name = pipeline.declares { variables[name] = value }
-                try branch(kind, value, body, otherwise, dot)
+                let flow = try branch(kind, value, body, otherwise, dot)
+                if flow != .passed { return flow }
+            case .jump(let flow): return flow
             }
         }
+        return .passed
     }
 
     private mutating func branch(
         _ kind: GoTemplate.Branch, _ value: TemplateValue, _ body: [GoTemplate.Node], _ otherwise: [GoTemplate.Node],
         _ dot: TemplateValue
-    ) throws {
+    ) throws -> GoTemplate.Flow {
         switch kind {
-        case .when: try run(value.isTrue ? body : otherwise, dot: dot)
-        case .with:
-            if value.isTrue { try run(body, dot: value) } else { try run(otherwise, dot: dot) }
+        case .when: return try run(value.isTrue ? body : otherwise, dot: dot)
+        case .with: return value.isTrue ? try run(body, dot: value) : try run(otherwise, dot: dot)
         case .each(let index, let element):
             let items: [(key: TemplateValue, value: TemplateValue)]
             switch value {
@@ -47,8 +57,9 @@ struct GoTemplateEvaluator {
             for item in items {
                 if let index { variables[index] = item.key }
                 if let element { variables[element] = item.value }
-                try run(body, dot: item.value)
+                if try run(body, dot: item.value) == .broken { break }
             }
+            return .passed
         }
     }
 
@@ -68,6 +79,7 @@ struct GoTemplateEvaluator {
             if name == "and" || name == "or", piped == nil { return try shortCircuit(name, command.dropFirst(), dot) }
             var arguments = try command.dropFirst().map { try self.value(of: $0, dot) }
             if let piped { arguments.append(piped) }
+            if !shapesText, Self.shapers.contains(name), let heading = arguments.first { return heading }
             return try TemplateFunctions.call(name, arguments)
         }
         let value = try self.value(of: first, dot)
@@ -108,13 +120,17 @@ struct GoTemplateEvaluator {
     private func field(_ name: String, of value: TemplateValue, path: [String]) throws -> TemplateValue {
         switch value {
         case .object:
-            if let found = value.field(name) { return found }
-            if missing == .error {
+            // Docker's own records have fields such as `ID` and `NanoCPUs` for `Id` and `NanoCpus`.
+            if let found = value.field(name) ?? value.field(ignoringCase: name) { return found }
+            switch missing {
+            case .noValue: return .absent
+            case .error:
+                if let zero = DockerRecords.zero(of: name) { return zero }
                 throw failure("map has no entry for key \"\(name)\"", at: path)
+            case .unknownField: throw failure("can't evaluate field \(name)", at: path)
             }
-            return .absent
         case .null, .absent:
-            if missing == .error { throw failure("nil pointer evaluating \(name)", at: path) }
+            if missing != .noValue { throw failure("nil pointer evaluating \(name)", at: path) }
             return .absent
         case .method(let method): return try field(name, of: try method([]), path: path)
         default: throw failure("can't evaluate field \(name) in type \(typeName(of: value))", at: path)
@@ -134,5 +150,24 @@ struct GoTemplateEvaluator {
     private func failure(_ why: String, at path: [String] = []) -> BerthError {
         let place = path.isEmpty ? "" : " at <.\(path.joined(separator: "."))>"
         return .invalidArgument("template: :1: executing \"\"\(place): \(why)")
+    }
+}
+
+/// Fields that Docker's records always have and that its JSON leaves out when there is nothing in them.
+enum DockerRecords {
+    private static let objects: Set<String> = [
+        "Health", "Healthcheck", "Annotations", "ExposedPorts", "Volumes", "Labels", "OnBuild", "Shell", "StopTimeout",
+        "SizeRw", "SizeRootFs", "Mounts", "Init", "Tmpfs", "StorageOpt", "Sysctls", "BindOptions", "VolumeOptions",
+        "TmpfsOptions", "Descriptor", "ImageManifestDescriptor", "Manifests", "Status", "Options", "UsageData",
+        "ConfigFrom", "Peers", "Services",
+    ]
+    private static let texts: Set<String> = [
+        "Author", "Comment", "Variant", "OsVersion", "DockerVersion", "Parent", "Driver", "Name", "Domainname",
+        "StopSignal", "MacAddress", "Runtime", "CreatedAt",
+    ]
+
+    /// - Returns: nil for a field that no record has.
+    static func zero(of name: String) -> TemplateValue? {
+        objects.contains(name) ? .null : texts.contains(name) ? .string("") : nil
     }
 }

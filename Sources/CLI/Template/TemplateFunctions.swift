@@ -15,11 +15,13 @@ enum TemplateFunctions {
         case "lower": return .string(try first(name, arguments).text.lowercased())
         case "upper": return .string(try first(name, arguments).text.uppercased())
         case "title": return .string(title(try first(name, arguments).text))
-        case "html", "js", "urlquery": return .string(try first(name, arguments).text)
+        case "html": return .string(Escaping.html(try first(name, arguments).text))
+        case "js": return .string(String(TemplateValue.quoted(try first(name, arguments).text).dropFirst().dropLast()))
+        case "urlquery": return .string(Escaping.urlQuery(try first(name, arguments).text))
         case "split", "join": return try splitOrJoin(name, arguments)
         case "pad": return try pad(arguments)
         case "truncate": return try truncate(arguments)
-        case "print": return .string(arguments.map(\.text).joined())
+        case "print": return .string(printed(arguments))
         case "println": return .string(arguments.map(\.text).joined(separator: " ") + "\n")
         case "printf":
             guard case .string(let format)? = arguments.first else { throw misuse(name, "wants a format") }
@@ -37,6 +39,20 @@ enum TemplateFunctions {
     private static func first(_ name: String, _ arguments: [TemplateValue]) throws(BerthError) -> TemplateValue {
         guard let value = arguments.first else { throw misuse(name, "wants an argument") }
         return value
+    }
+
+    /// Blanks only between operands of which neither is a text, as Go's `fmt.Print` has it.
+    private static func printed(_ arguments: [TemplateValue]) -> String {
+        var out = ""
+        var isBehindText = true
+        for argument in arguments {
+            var isText = false
+            if case .string = argument { isText = true }
+            if !isBehindText, !isText { out += " " }
+            out += argument.text
+            isBehindText = isText
+        }
+        return out
     }
 
     private static func title(_ text: String) -> String {
@@ -226,5 +242,34 @@ enum FormatVerbs {
         let fill = max(0, width - text.count)
         if flags.contains("-") { return text + String(repeating: " ", count: fill) }
         return String(repeating: flags.contains("0") ? "0" : " ", count: fill) + text
+    }
+}
+
+/// Text for other languages.
+private enum Escaping {
+    static func html(_ text: String) -> String {
+        text.map { character in
+            switch character {
+            case "&": "&amp;"
+            case "<": "&lt;"
+            case ">": "&gt;"
+            case "\"": "&#34;"
+            case "'": "&#39;"
+            default: String(character)
+            }
+        }.joined()
+    }
+
+    static func urlQuery(_ text: String) -> String {
+        text.utf8.map { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
+                UInt8(ascii: "~"):
+                String(UnicodeScalar(byte))
+            case UInt8(ascii: " "): "+"
+            default: "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }.joined()
     }
 }

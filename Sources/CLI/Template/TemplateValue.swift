@@ -30,6 +30,14 @@ enum TemplateValue: Sendable {
         return fields.first { $0.name == name }?.value
     }
 
+    /// The only field of an object whose name is this but for its case.
+    func field(ignoringCase name: String) -> TemplateValue? {
+        guard case .object(let fields) = self else { return nil }
+        let name = name.lowercased()
+        let found = fields.filter { $0.name.lowercased() == name }
+        return found.count == 1 ? found[0].value : nil
+    }
+
     /// Go's notion of truth: not empty and not zero.
     var isTrue: Bool {
         switch self {

@@ -8,7 +8,7 @@ import Linux
 /// `berth cp`.
 struct CopyCommand: Command {
     static let syntax = CommandSyntax(
-        "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n        berth cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
+        "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n[OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
         "Copy files between a container and this host", .exactly(2))
     static let flags: [Flag<CopyCommand>] = [
         .bool(\.archive, "archive", "a", "Keep the owners of files"),
@@ -24,15 +24,50 @@ struct CopyCommand: Command {
     func run(in session: Session) async throws {
         let source = CopyEnd(arguments[0])
         let target = CopyEnd(arguments[1])
-        switch (source, target) {
-        case (.container(let id, let path), .local(let local)):
-            try await ContainerToHost(id: id, path: path, local: local, options: self, session: session).run()
-        case (.local(let local), .container(let id, let path)):
-            try await HostToContainer(id: id, path: path, local: local, options: self, session: session).run()
-        case (.container, .container): throw BerthError.invalidArgument("copying between containers is not supported")
-        case (.local, .local):
-            throw BerthError.invalidArgument("must specify at least one container source or destination")
+        try refuseWindowsPaths(source, target)
+        do {
+            switch (source, target) {
+            case (.container(let id, let path), .local(let local)):
+                try await ContainerToHost(id: id, path: path, local: local, options: self, session: session).run()
+            case (.local(let local), .container(let id, let path)):
+                try await HostToContainer(id: id, path: path, local: local, options: self, session: session).run()
+            case (.container, .container):
+                throw BerthError.invalidArgument("copying between containers is not supported")
+            case (.local, .local):
+                throw BerthError.invalidArgument("must specify at least one container source")
+            }
+        } catch let error as BerthError where error.code == .notFound {
+            // `c:/etc` may be meant: an ID can be as short as this.
+            guard let path = arguments.first(where: CopyEnd.hasDriveLetter), error.message.contains("o such container")
+            else { throw error }
+            throw Self.windowsPath(path)
         }
+    }
+
+    /// A drive letter that can be no container: of a name's or ID's form it is not, or both sides would be one.
+    private func refuseWindowsPaths(_ source: CopyEnd, _ target: CopyEnd) throws(BerthError) {
+        for text in arguments where CopyEnd.hasDriveLetter(text) {
+            let letter = text.prefix(1)
+            var areBothContainers = false
+            if case (.container, .container) = (source, target) { areBothContainers = true }
+            if areBothContainers || letter != letter.lowercased() || text.dropFirst(2).hasPrefix("\\") {
+                throw Self.windowsPath(text)
+            }
+        }
+    }
+
+    private static func windowsPath(_ path: String) -> BerthError {
+        .invalidArgument(
+            "\(path): this looks like a Windows path, but the command runs on Linux; "
+                + "give the path as it is here, such as /home/me/index.html")
+    }
+
+    /// The copy is part of the container alone, which the word `cp` does not tell.
+    func hint(_ id: String, _ session: Session) {
+        guard !quiet, Console.error.isTerminal else { return }
+        Console.note(
+            "The copy goes when the container is removed; \(session.program.name) commit \(id) IMAGE keeps it in an image"
+        )
     }
 }
 
@@ -50,6 +85,15 @@ enum CopyEnd: Equatable {
             return
         }
         self = .container(String(text[..<colon]), path: String(text[text.index(after: colon)...]))
+    }
+
+    /// `C:\\…` or `C:/…`.
+    static func hasDriveLetter(_ text: String) -> Bool {
+        let head = Array(text.utf8.prefix(3))
+        guard head.count == 3, head[1] == UInt8(ascii: ":"),
+            head[2] == UInt8(ascii: "/") || head[2] == UInt8(ascii: "\\")
+        else { return false }
+        return (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(head[0] | 0x20)
     }
 }
 
@@ -88,12 +132,17 @@ private struct ContainerToHost: Sendable {
         }
         let (stat, tar) = try await session.client.archive(source, of: id)
         let target = session.workingFolder.absolute(local)
+        let passed = SizeCounter()
+        let display = ProgressDisplay(to: Console.error, quiet: options.quiet)
+        display.track("Copying from container", passed)
+        defer { display.finish() }
         let copied: Int64
         if stat.isDirectory {
-            copied = try await copyDirectory(source, stat, tar, target)
+            copied = try await copyDirectory(source, stat, tar, target, passed)
         } else {
-            copied = try await copyFile(source, tar, target)
+            copied = try await copyFile(source, tar, target, passed)
         }
+        display.finish()
         if !options.quiet { Console.note("Successfully copied \(Human.size(copied, digits: 3)) to \(target)") }
     }
 
@@ -107,7 +156,7 @@ private struct ContainerToHost: Sendable {
     }
 
     private func copyDirectory(
-        _ source: String, _ stat: PathStat, _ tar: ResponseBody, _ target: String
+        _ source: String, _ stat: PathStat, _ tar: ResponseBody, _ target: String, _ passed: SizeCounter
     ) async throws -> Int64 {
         var root = target
         switch (try? Files.status(target))?.kind {
@@ -122,7 +171,7 @@ private struct ContainerToHost: Sendable {
         }
         let depth = source == "/" ? 0 : 1
         let keepsOwners = options.archive
-        return try await TarPipe.download(tar) { [root] pipe in
+        return try await TarPipe.download(tar, passed: passed) { [root] pipe in
             if !Files.exists(root) { try Files.makeDirectory(root, mode: mode_t(stat.mode & 0o777)) }
             var extraction = ExtractionOptions()
             extraction.strippedComponents = depth
@@ -134,7 +183,9 @@ private struct ContainerToHost: Sendable {
         }
     }
 
-    private func copyFile(_ source: String, _ tar: ResponseBody, _ target: String) async throws -> Int64 {
+    private func copyFile(
+        _ source: String, _ tar: ResponseBody, _ target: String, _ passed: SizeCounter
+    ) async throws -> Int64 {
         var path = target
         if (try? Files.status(target))?.isDirectory ?? false {
             path += "/" + Files.lastComponent(of: source)
@@ -144,7 +195,7 @@ private struct ContainerToHost: Sendable {
             throw BerthError.notFound("invalid output path: directory \"\(Files.parent(of: target))\" does not exist")
         }
         let keepsOwners = options.archive
-        return try await TarPipe.download(tar) { [path] pipe in
+        return try await TarPipe.download(tar, passed: passed) { [path] pipe in
             let reader = try TarReader(FileSource(pipe))
             guard let entry = try reader.next() else { throw BerthError.internal("the daemon sent an empty archive") }
             try SingleFile.write(entry, of: reader, to: path, keepsOwners: keepsOwners)
@@ -207,7 +258,8 @@ private struct HostToContainer: Sendable {
         let place = try await place(sourceIsDirectory: source.isDirectory)
         let counter = SizeCounter()
         let keepsOwners = options.archive
-        let body = TarPipe.upload { writer in
+        let passed = SizeCounter()
+        let body = TarPipe.upload(passed: passed) { writer in
             var packer = TreePacker(
                 writer,
                 adjust: { entry in
@@ -223,10 +275,15 @@ private struct HostToContainer: Sendable {
                     as: RawPath(place.name ?? name))
             }
         }
+        let display = ProgressDisplay(to: Console.error, quiet: options.quiet)
+        display.track("Copying to container", passed)
+        defer { display.finish() }
         try await session.client.putArchive(body, to: place.directory, in: id, keepOwners: keepsOwners)
+        display.finish()
         if !options.quiet {
             Console.note("Successfully copied \(Human.size(counter.total, digits: 3)) to \(id):\(path)")
         }
+        options.hint(id, session)
     }
 
     private struct Source {

@@ -22,11 +22,23 @@ struct ExecCommand: Command {
     ]
 
     var options = ExecOptions()
+    var clusters: [FlagCluster] = []
     var arguments: [String] = []
+
+    /// `ID/bin/bash`, of which the blank is missing. No container's name has a slash.
+    static func complaint(about arguments: [String]) -> String? {
+        guard let first = arguments.first?.drop(while: { $0 == "/" }), let slash = first.firstIndex(of: "/") else {
+            return nil
+        }
+        return "No such container: \(first): did you mean \"\(first[..<slash]) \(first[slash...])\"?"
+    }
+
+    mutating func typed(_ clusters: [FlagCluster]) { self.clusters = clusters }
 
     var signals: [Int32] { options.tty && !options.detached ? [SignalProxy.windowChange] : [] }
 
     func run(in session: Session) async throws {
+        SloppyFlags.tell(of: clusters, session.environment)
         try await options.run(in: arguments[0], Array(arguments.dropFirst()), session)
     }
 }
@@ -55,7 +67,7 @@ struct ExecOptions: Sendable {
             try await client.startExecDetached(id, tty: tty)
             return
         }
-        let stream = try await start(id, client)
+        let stream = try await start(id, of: container, command, client)
         if tty, interactive {
             do throws(SystemError) { try Exit.makeTerminalRaw() } catch {
                 throw BerthError("setting the terminal to raw mode", error)
@@ -84,13 +96,18 @@ struct ExecOptions: Sendable {
     }
 
     /// - Throws: `ExitCode` 126 or 127 after telling why, when the program itself cannot be run.
-    private func start(_ id: String, _ client: EngineClient) async throws -> RawStream {
+    private func start(
+        _ id: String, of container: String, _ command: [String], _ client: EngineClient
+    ) async throws -> RawStream {
         do {
             return try await client.startExec(id, tty: tty, consoleSize: tty ? consoleSize() : nil)
         } catch let error as BerthError {
             let code = RunCommand.exitCode(forStartFailure: error.message)
             guard code != 125 else { throw error }
             Console.note(Report.message(error))
+            if code == 127, let advice = await Shells.advice(insteadOf: command[0], in: container, client) {
+                Console.note(advice)
+            }
             throw ExitCode(code)
         }
     }
@@ -114,5 +131,23 @@ struct ExecOptions: Sendable {
             await sizer.apply()
             for await signal in signals where signal == SignalProxy.windowChange { await sizer.apply() }
         }
+    }
+}
+
+/// Flags that were drawn together by habit and mean something else than they seem to.
+enum SloppyFlags {
+    /// `-iter`, whose `-e r` passes on a variable `r` that nobody has.
+    static func tell(of clusters: [FlagCluster], _ environment: [String: String]) {
+        for cluster in clusters {
+            if let note = note(cluster, environment) { Console.note(note) }
+        }
+    }
+
+    static func note(_ cluster: FlagCluster, _ environment: [String: String]) -> String? {
+        guard cluster.flag == "e", !cluster.switches.isEmpty, !cluster.value.contains("="),
+            environment[cluster.value] == nil
+        else { return nil }
+        let switches = cluster.switches.map { "-\($0)" }.joined(separator: " ")
+        return "\(cluster.word) means \(switches) -e \(cluster.value); -\(String(cluster.switches)) is enough"
     }
 }

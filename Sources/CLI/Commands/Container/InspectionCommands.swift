@@ -35,7 +35,7 @@ struct PortCommand: Command {
         }
         let wanted = arguments[1].contains("/") ? arguments[1].lowercased() : arguments[1] + "/tcp"
         guard let bindings = ports[wanted], !bindings.isEmpty else {
-            throw BerthError.notFound("no public port '\(wanted)' published for \(arguments[0])")
+            throw BerthError.notFound("Error: No public port '\(arguments[1])' published for \(arguments[0])")
         }
         for binding in bindings { Console.print(Self.text(binding)) }
     }
@@ -142,12 +142,16 @@ struct InspectOptions: Sendable {
         if !errors.isEmpty { throw ExitCode(1) }
     }
 
-    private func text(_ found: [TemplateValue]) throws -> String {
+    func text(_ found: [TemplateValue]) throws -> String {
         guard let format else { return TemplateValue.list(found).prettyJSON() + "\n" }
-        if format == "json" { return found.map { $0.json + "\n" }.joined() }
+        if format == "json" { return TemplateValue.list(found).json + "\n" }
         var template = try GoTemplate(format.replacing("\\t", with: "\t").replacing("\\n", with: "\n"))
         template.missing = .error
-        return try found.map { try template.render($0) + "\n" }.joined()
+        do {
+            return try found.map { try template.render($0) + "\n" }.joined()
+        } catch let error as BerthError where error.message.hasPrefix("template: ") {
+            throw BerthError(error.code, "template parsing error: \(error.message)")
+        }
     }
 
     /// The object of that name of the first kind that has one.

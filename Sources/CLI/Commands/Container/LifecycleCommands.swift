@@ -53,7 +53,7 @@ extension Session {
         do {
             try await forEach(names, action)
         } catch let code as ExitCode {
-            Console.note("\(failure): \(names.joined(separator: ", "))")
+            Console.note("Error: \(failure): \(names.joined(separator: ", "))")
             throw code
         }
     }
@@ -74,9 +74,43 @@ struct StopCommand: Command {
     var arguments: [String] = []
 
     func run(in session: Session) async throws {
-        try await session.forEach(arguments) { [signal, timeout] in
-            try await session.client.stopContainer($0, signal: signal, timeout: timeout)
+        try await session.forEach(arguments) { [signal, timeout] name in
+            let start = ContinuousClock.now
+            let stopped = try await session.client.stopContainer(name, signal: signal, timeout: timeout)
+            let seconds = start.duration(to: .now).seconds
+            // A short wait cannot have been a grace period that ran out, so nothing is asked then.
+            guard stopped, seconds >= 0.9, timeout != 0 else { return }
+            guard let container = try? await session.client.inspectContainer(name) else { return }
+            if let note = StubbornContainer.note(
+                name, container, signal: signal, timeout: timeout, took: seconds, session.program)
+            {
+                Console.note(note)
+            }
         }
+    }
+}
+
+/// A container that had to be killed, since it took no notice of the signal.
+enum StubbornContainer {
+    /// Seconds that a container has by default.
+    private static let grace = 10
+
+    /// - Parameter took: seconds from the request to its end.
+    /// - Returns: why the stop took so long; nil when the container ended by itself.
+    static func note(
+        _ name: String, _ container: ContainerInspect, signal: String?, timeout: Int?, took: Double,
+        _ program: Program
+    ) -> String? {
+        let grace = timeout ?? container.config.stopTimeout ?? grace
+        guard container.state.exitCode == 137, !container.state.running, grace > 0, took >= Double(grace) - 0.2 else {
+            return nil
+        }
+        let named = signal ?? (container.config.stopSignal.isEmpty ? "SIGTERM" : container.config.stopSignal)
+        let sent = named.uppercased().hasPrefix("SIG") || Int(named) != nil ? named : "SIG\(named)"
+        let killed = "\(name) did not end within \(grace) second\(grace == 1 ? "" : "s") of \(sent) and was killed"
+        guard !(container.hostConfig.initProcess ?? false) else { return killed }
+        return "\(killed): its program runs as PID 1, which ignores signals that it does not handle; "
+            + "\(program.name) run --init puts an init in front of it"
     }
 }
 
@@ -176,7 +210,12 @@ struct RenameCommand: Command {
     var arguments: [String] = []
 
     func run(in session: Session) async throws {
-        try await session.client.renameContainer(arguments[0], to: arguments[1])
+        do {
+            try await session.client.renameContainer(arguments[0], to: arguments[1])
+        } catch {
+            Console.note(Report.message(error))
+            throw BerthError(.internal, "Error: failed to rename container named \(arguments[0])")
+        }
     }
 }
 
@@ -258,7 +297,7 @@ struct UpdateCommand: Command {
 struct ContainerPruneCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS]", "Remove all containers that are stopped", .none)
     static let flags: [Flag<ContainerPruneCommand>] = [
-        .list(\.filters, "filter", nil, "Only those that match (such as until=24h)", value: "filter"),
+        .filters(\.filters, "filter", nil, "Only those that match (such as until=24h)"),
         .bool(\.force, "force", "f", "Do not ask first"),
     ]
 

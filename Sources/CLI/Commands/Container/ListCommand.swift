@@ -7,7 +7,7 @@ struct ListCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS]", "List containers", .none)
     static let flags: [Flag<ListCommand>] = [
         .bool(\.all, "all", "a", "Include containers that do not run"),
-        .list(\.filters, "filter", "f", "Only those that match (key=value, repeatable)", value: "filter"),
+        .filters(\.filters, "filter", "f", "Only those that match (key=value, repeatable)"),
         .string(
             \.format, "format", nil, ListFormat.help),
         .int(\.last, "last", "n", "The newest so many, running or not", fallback: "-1"),
@@ -29,12 +29,18 @@ struct ListCommand: Command {
 
     func run(in session: Session) async throws {
         let limit = latest ? 1 : last.flatMap { $0 > 0 ? $0 : nil }
-        let containers = try await session.client.containers(
+        var containers = try await session.client.containers(
             all: all, limit: limit, size: size || (format?.contains(".Size") ?? false),
             filters: try FilterSpec.parse(filters))
         if quiet, format == nil {
             Console.write(containers.map { (noTruncation ? $0.id : Human.shortID($0.id)) + "\n" }.joined())
             return
+        }
+        if format == nil || format?.hasPrefix("table") ?? false {
+            for (id, reason) in await EndReason.reasons(of: containers, session) {
+                guard let place = containers.firstIndex(where: { $0.id == id }) else { continue }
+                containers[place].status += " (\(reason))"
+            }
         }
         let format = try ListFormat(
             format ?? session.listFormat("psFormat"),
@@ -42,6 +48,39 @@ struct ListCommand: Command {
         let now = Human.now()
         let rows = containers.map { ContainerRow.row($0, truncated: !noTruncation, now: now) }
         Console.write(try format.render(rows, headings: ContainerRow.headings))
+    }
+}
+
+/// Why a container ended, in a word: what its exit code alone does not tell everybody.
+enum EndReason {
+    private static let signals: [Int: String] = [
+        129: "SIGHUP", 130: "SIGINT", 131: "SIGQUIT", 132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE",
+        137: "SIGKILL", 139: "SIGSEGV", 141: "SIGPIPE", 143: "SIGTERM",
+    ]
+
+    /// - Returns: by ID, for those that a signal or a lack of memory ended.
+    static func reasons(of containers: [ContainerSummary], _ session: Session) async -> [String: String] {
+        await withTaskGroup(of: (String, String).self) { group in
+            for container in containers where container.state == "exited" {
+                guard let code = exitCode(container.status), let signal = signals[code] else { continue }
+                group.addTask {
+                    // Only a kill can come of the kernel's running out of memory.
+                    guard code == 137, let container = try? await session.client.inspectContainer(container.id),
+                        container.state.oomKilled
+                    else { return (container.id, signal) }
+                    return (container.id, "out of memory")
+                }
+            }
+            var reasons: [String: String] = [:]
+            for await (id, reason) in group { reasons[id] = reason }
+            return reasons
+        }
+    }
+
+    /// The number in `Exited (137) 3 seconds ago`.
+    static func exitCode(_ status: String) -> Int? {
+        guard status.hasPrefix("Exited (") else { return nil }
+        return Int(status.dropFirst("Exited (".count).prefix { $0 != ")" })
     }
 }
 

@@ -50,7 +50,7 @@ enum TimeSpec {
         let padded = padded(text)
         guard let seconds = Human.seconds(rfc3339: padded) else {
             throw .invalidArgument(
-                "failed to parse value \"\(text)\" as a time: expected RFC 3339, seconds or a duration")
+                "failed to parse value as time or duration: \"\(text)\"")
         }
         let fraction = padded.split(separator: ".").dropFirst().first?.prefix(while: \.isNumber) ?? ""
         return fraction.isEmpty ? String(seconds) : "\(seconds).\(fraction)"

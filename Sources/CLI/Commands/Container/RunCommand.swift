@@ -22,14 +22,19 @@ struct RunCommand: Command {
     var detached = false
     var detachKeys: String?
     var signalProxy: Bool?
+    var clusters: [FlagCluster] = []
     var arguments: [String] = []
+
+    mutating func typed(_ clusters: [FlagCluster]) { self.clusters = clusters }
 
     var signals: [Int32] { detached ? [] : SignalProxy.forwarded }
 
     func run(in session: Session) async throws {
+        SloppyFlags.tell(of: clusters, session.environment)
         let keys = try detachKeys.map { try DetachKeys(parsing: $0) } ?? .standard
         if options.tty, options.interactive, !detached, !Console.input.isTerminal {
-            throw BerthError.invalidArgument("the input device is not a TTY")
+            Console.note("the input device is not a TTY")
+            throw ExitCode(1)
         }
         let created = try await ContainerCreation(options: options, session: session).create(
             image: arguments[0], command: Array(arguments.dropFirst()), detached: detached)
@@ -50,10 +55,22 @@ struct RunCommand: Command {
             try await session.client.startContainer(id, detachKeys: detachKeys)
         } catch let error as BerthError {
             Exit.restoreTerminal()
-            Console.note(
-                "berth: \(Report.message(error))\n\nRun '\(session.path) --help' for more information")
-            throw ExitCode(Self.exitCode(forStartFailure: error.message))
+            let code = Self.exitCode(forStartFailure: error.message)
+            Console.note("\(session.program.name): \(Report.message(error))")
+            if let advice = await advice(id, code, error.message, session) { Console.note(advice) }
+            Console.note("\nRun '\(session.path) --help' for more information")
+            throw ExitCode(code)
         }
+    }
+
+    /// What probably went wrong when the program was not there.
+    private func advice(_ id: String, _ code: Int32, _ message: String, _ session: Session) async -> String? {
+        guard code == 127 || code == 126 else { return nil }
+        if let first = arguments.dropFirst().first, first.hasPrefix("-"), message.contains("\"\(first)\"") {
+            return "What stands behind the image is the command to run: put \(first) before \(arguments[0])."
+        }
+        guard let program = options.entrypoint ?? arguments.dropFirst().first else { return nil }
+        return await Shells.advice(insteadOf: program, in: id, of: arguments[0], session.client)
     }
 
     /// 127 when the program is not there, 126 when it cannot be executed, 125 for all else.
@@ -139,13 +156,13 @@ struct ContainerCreation: Sendable {
         let progress = try await session.client.pullImage(
             ImageName.withTag(image), platform: options.platform,
             auth: try RegistryCredentials(session).auth(forImage: image))
-        try await PullProgress(to: Console.error, quiet: options.quiet).show(progress)
+        try await ProgressDisplay(to: Console.error, quiet: options.quiet).show(progress)
     }
 }
 
 extension Session {
     var requestContext: RequestContext {
-        RequestContext(folder: workingFolder, environment: environment) { path in
+        RequestContext(folder: workingFolder, environment: environment, proxies: proxyVariables) { path in
             do throws(SystemError) {
                 return try Files.readText(path)
             } catch {

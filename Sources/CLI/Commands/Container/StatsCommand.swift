@@ -25,7 +25,7 @@ struct StatsCommand: Command {
         if noStream {
             let ids = try await chosen(session)
             let samples = try await Self.samples(of: ids, session)
-            Console.write(try format.render(rows(samples), headings: StatsRow.headings))
+            Console.write(try format.render(rows(samples, asked: ids), headings: StatsRow.headings))
             return
         }
         try await stream(format, session)
@@ -36,8 +36,12 @@ struct StatsCommand: Command {
         return try await session.client.containers(all: all).map(\.id)
     }
 
-    private func rows(_ samples: [ContainerStats]) -> [TemplateValue] {
-        samples.map { StatsRow.row($0, truncated: !noTruncation) }
+    /// - Parameter asked: the containers as the user named them.
+    private func rows(_ samples: [ContainerStats], asked: [String]) -> [TemplateValue] {
+        samples.map { sample in
+            let named = asked.first { $0 == sample.name || "/\($0)" == sample.name || sample.id.hasPrefix($0) }
+            return StatsRow.row(sample, asked: arguments.isEmpty ? nil : named, truncated: !noTruncation)
+        }
     }
 
     /// One sample of each, taken at the same time.
@@ -63,7 +67,7 @@ struct StatsCommand: Command {
         while true {
             await board.follow(try await chosen(session))
             try await Task.sleep(for: .milliseconds(500))
-            let text = try format.render(rows(board.samples), headings: StatsRow.headings)
+            let text = try format.render(rows(board.samples, asked: arguments), headings: StatsRow.headings)
             // Home, the text with each line cleared to its end, and the rest of the screen cleared.
             Console.write(
                 clears ? "\u{1B}[H" + text.replacing("\n", with: "\u{1B}[K\n") + "\u{1B}[J" : text)
@@ -120,7 +124,8 @@ enum StatsRow {
         "PIDs": "PIDS",
     ])
 
-    static func row(_ stats: ContainerStats, truncated: Bool) -> TemplateValue {
+    /// - Parameter asked: the container as the user named it.
+    static func row(_ stats: ContainerStats, asked: String? = nil, truncated: Bool) -> TemplateValue {
         let memory = usedMemory(stats.memoryStats)
         let limit = stats.memoryStats.limit
         let (received, sent) = network(stats)
@@ -129,7 +134,7 @@ enum StatsRow {
         return .row([
             "BlockIO": .string("\(Human.size(read, digits: 3)) / \(Human.size(written, digits: 3))"),
             "CPUPerc": .string(Decimal.fixed(cpuPercent(stats), places: 2) + "%"),
-            "Container": .string(id),
+            "Container": .string(asked ?? id),
             "ID": .string(id),
             "MemPerc": .string(Decimal.fixed(limit == 0 ? 0 : Double(memory) / Double(limit) * 100, places: 2) + "%"),
             "MemUsage": .string(

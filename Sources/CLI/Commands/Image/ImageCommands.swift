@@ -1,8 +1,6 @@
 import Client
 import EngineAPI
 import Errors
-import Glibc
-import Linux
 
 /// `berth rmi`.
 struct ImageRemoveCommand: Command {
@@ -69,7 +67,7 @@ struct ImagePruneCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS]", "Remove images that nothing uses", .none)
     static let flags: [Flag<ImagePruneCommand>] = [
         .bool(\.all, "all", "a", "All that no container uses, not only those without a name"),
-        .list(\.filters, "filter", nil, "Only those that match (such as until=24h)", value: "filter"),
+        .filters(\.filters, "filter", nil, "Only those that match (such as until=24h)"),
         .bool(\.force, "force", "f", "Do not ask first"),
     ]
 
@@ -108,11 +106,11 @@ struct SaveCommand: Command {
     var platform: String?
     var arguments: [String] = []
 
+    var signals: [Int32] { OutputFile.signals(output) }
+
     func run(in session: Session) async throws {
-        if output == nil, Console.output.isTerminal {
-            throw BerthError.invalidArgument("cowardly refusing to save to a terminal. Use the -o flag or redirect")
-        }
-        try await OutputFile.write(try await session.client.saveImages(arguments, platform: platform), to: output)
+        let file = try OutputFile(output, failure: "failed to save image", session)
+        try await file.write(try await session.client.saveImages(arguments, platform: platform))
     }
 }
 
@@ -127,34 +125,11 @@ struct ExportCommand: Command {
     var output: String?
     var arguments: [String] = []
 
-    func run(in session: Session) async throws {
-        if output == nil, Console.output.isTerminal {
-            throw BerthError.invalidArgument("cowardly refusing to save to a terminal. Use the -o flag or redirect")
-        }
-        try await OutputFile.write(try await session.client.exportContainer(arguments[0]), to: output)
-    }
-}
+    var signals: [Int32] { OutputFile.signals(output) }
 
-/// An archive on its way to a file or to stdout.
-enum OutputFile {
-    /// A file appears under its name only when it is whole.
-    static func write(_ body: ResponseBody, to path: String?) async throws {
-        guard let path else {
-            for try await bytes in body { Console.write(bytes, to: Console.output) }
-            return
-        }
-        // Devices and pipes are written to as they are.
-        let isSpecial = (try? Files.status(path)).map { $0.kind != .file } ?? false
-        let target = isSpecial ? path : path + ".part"
-        do {
-            let file = try FileDescriptor.open(target, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
-            for try await bytes in body { try file.writeAll(bytes) }
-            if !isSpecial { try Files.rename(target, to: path) }
-        } catch {
-            if !isSpecial { _ = try? Files.unlink(target) }
-            if let error = error as? SystemError { throw BerthError("writing \(path)", error) }
-            throw error
-        }
+    func run(in session: Session) async throws {
+        let file = try OutputFile(output, failure: "failed to export container", session)
+        try await file.write(try await session.client.exportContainer(arguments[0]))
     }
 }
 
@@ -177,22 +152,20 @@ struct LoadCommand: Command {
         if input == nil, Console.input.isTerminal {
             throw BerthError.invalidArgument("requested load from stdin, but stdin is empty")
         }
-        let source = try InputFile.open(input)
+        let source = try InputFile(input)
+        let display = ProgressDisplay(to: Console.output, showsBytes: !quiet)
+        defer { display.finish() }
         let messages = try await session.client.loadImages(
-            .descriptor(source, contentType: "application/x-tar"), quiet: quiet || !Console.output.isTerminal,
+            source.body(shownBy: display, as: "Loading"), quiet: quiet || !Console.output.isTerminal,
             platform: platform)
-        try await PullProgress(to: Console.output).show(messages)
-    }
-}
-
-enum InputFile {
-    static func open(_ path: String?) throws -> FileDescriptor {
-        guard let path, path != "-" else { return Console.input }
-        do throws(SystemError) {
-            return try FileDescriptor.open(path, O_RDONLY)
-        } catch {
-            throw BerthError(
-                error.errno == ENOENT ? .notFound : .invalidArgument, "open \(path): \(error.reason.lowercased())")
+        var nameless: [String] = []
+        try await display.show(messages) { message in
+            let heading = "Loaded image ID: "
+            guard message.stream.hasPrefix(heading) else { return }
+            nameless.append(Human.shortID(message.stream.dropFirst(heading.count).trimmingSpaces()))
+        }
+        for id in nameless {
+            Console.note("It has no name; this gives it one: \(session.program.name) tag \(id) NAME:TAG")
         }
     }
 }
@@ -216,11 +189,13 @@ struct ImportCommand: Command {
     func run(in session: Session) async throws {
         let source = arguments[0]
         let isRemote = source.hasPrefix("http://") || source.hasPrefix("https://")
+        let display = ProgressDisplay(to: Console.output)
+        defer { display.finish() }
         let messages = try await session.client.importImage(
             source: isRemote ? source : "-",
-            body: isRemote ? .empty : .descriptor(try InputFile.open(source), contentType: "application/x-tar"),
+            body: isRemote ? .empty : try InputFile(source).body(shownBy: display, as: "Importing"),
             reference: arguments.count > 1 ? arguments[1] : nil, message: message, changes: changes, platform: platform)
-        try await PullProgress(to: Console.output).show(messages)
+        try await display.show(messages)
     }
 }
 
@@ -246,9 +221,28 @@ struct CommitCommand: Command {
 
     func run(in session: Session) async throws {
         let target = arguments.count > 1 ? EngineClient.split(arguments[1]) : nil
-        let id = try await session.client.commit(
-            container: arguments[0], repository: target?.repository, tag: target?.tag, comment: message,
-            author: author, pause: (pause ?? true) && !noPause, changes: changes)
+        let id: String
+        do {
+            id = try await session.client.commit(
+                container: arguments[0], repository: target?.repository, tag: target?.tag, comment: message,
+                author: author, pause: (pause ?? true) && !noPause, changes: changes)
+        } catch let error as BerthError where error.code == .notFound && arguments.count == 1 {
+            // `-m` takes the message alone, so that what was meant as the image's name stands for the container.
+            Console.note(Report.message(error))
+            Console.note("The form is: \(session.program.name) commit -m MESSAGE CONTAINER IMAGE[:TAG]")
+            throw ExitCode(1)
+        }
         Console.print(id)
+        await tellWhatIsLeftOut(session)
+    }
+
+    /// Volumes are no part of an image, which is noticed when it is too late.
+    private func tellWhatIsLeftOut(_ session: Session) async {
+        guard let container = try? await session.client.inspectContainer(arguments[0]) else { return }
+        let mounts = container.mounts.filter { ["volume", "bind"].contains($0.type) }.map { mount in
+            let source = mount.type == "volume" ? "volume \(Human.ellipsis(mount.name, 20))" : mount.source
+            return "\(mount.destination) (\(source))"
+        }
+        if !mounts.isEmpty { Console.note("Not in the image, since it is mounted: \(mounts.joined(separator: ", "))") }
     }
 }

@@ -8,7 +8,7 @@ struct ImageListCommand: Command {
     static let flags: [Flag<ImageListCommand>] = [
         .bool(\.all, "all", "a", "Include images that are only parts of others"),
         .bool(\.digests, "digests", nil, "Show digests"),
-        .list(\.filters, "filter", "f", "Only those that match (key=value, repeatable)", value: "filter"),
+        .filters(\.filters, "filter", "f", "Only those that match (key=value, repeatable)"),
         .string(\.format, "format", nil, "What to print: 'table', 'json' or a Go template"),
         .bool(\.noTruncation, "no-trunc", nil, "Show texts in full length"),
         .bool(\.quiet, "quiet", "q", "Print IDs only"),
@@ -67,7 +67,7 @@ enum ImageRow {
                 "Tag": .string(name.tag),
                 "UniqueSize": .string(
                     image.sharedSize < 0 ? "N/A" : Human.size(image.size - image.sharedSize, digits: 3)),
-                "VirtualSize": .string(Human.size(image.size, digits: 3)),
+                "VirtualSize": .string(Human.size(image.size)),
             ])
         }
     }
@@ -141,7 +141,8 @@ struct HistoryCommand: Command {
     private func row(_ item: ImageHistoryItem, now: Int64) -> TemplateValue {
         let isHuman = human ?? true
         let command = item.createdBy.replacing("\t", with: " ")
-        let createdAt = item.created == 0 ? "" : Human.localTime(item.created)
+        let createdAt =
+            item.created == 0 ? "" : Human.localTimestamp(nanoseconds: item.created * 1_000_000_000, fraction: false)
         let createdSince = item.created == 0 ? "N/A" : Human.ago(item.created, now: now)
         return .row([
             "Comment": .string(item.comment),

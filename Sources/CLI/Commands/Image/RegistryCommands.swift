@@ -1,7 +1,6 @@
 import Client
 import EngineAPI
 import Errors
-import Linux
 
 /// `berth pull`.
 struct PullCommand: Command {
@@ -26,7 +25,7 @@ struct PullCommand: Command {
         if !allTags, !hasTag, !quiet { Console.print("Using default tag: latest") }
         let messages = try await session.client.pullImage(
             reference, platform: platform, auth: try RegistryCredentials(session).auth(forImage: name))
-        try await PullProgress(to: Console.output, quiet: quiet).show(messages)
+        try await ProgressDisplay(to: Console.output, quiet: quiet).show(messages)
         Console.print(ImageName.canonical(reference))
     }
 }
@@ -64,7 +63,7 @@ struct PushCommand: Command {
         let messages = try await session.client.pushImage(
             repository, tag: allTags ? nil : tag ?? "latest", platform: platform,
             auth: try RegistryCredentials(session).auth(forImage: name))
-        try await PullProgress(to: Console.output, quiet: quiet).show(messages)
+        try await ProgressDisplay(to: Console.output, quiet: quiet).show(messages)
         if quiet { Console.print(ImageName.canonical(allTags ? name : ImageName.withTag(name))) }
     }
 }
@@ -73,7 +72,7 @@ struct PushCommand: Command {
 struct SearchCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS] TERM", "Search registries for images", .exactly(1))
     static let flags: [Flag<SearchCommand>] = [
-        .list(\.filters, "filter", "f", "Only those that match (key=value, repeatable)", value: "filter"),
+        .filters(\.filters, "filter", "f", "Only those that match (key=value, repeatable)"),
         .string(\.format, "format", nil, "What to print, as a Go template"),
         .int(\.limit, "limit", nil, "Most results to show"),
         .bool(\.noTruncation, "no-trunc", nil, "Show texts in full length"),
@@ -104,111 +103,5 @@ struct SearchCommand: Command {
                 headings: .row([
                     "Name": "NAME", "Description": "DESCRIPTION", "StarCount": "STARS", "IsOfficial": "OFFICIAL",
                 ])))
-    }
-}
-
-/// `berth login`.
-struct LoginCommand: Command {
-    static let syntax = CommandSyntax(
-        "[OPTIONS] [SERVER]", "Log in to a registry (Docker Hub unless one is named)", .atMost(1))
-    static let flags: [Flag<LoginCommand>] = [
-        .string(\.password, "password", "p", "Password or access token"),
-        .bool(\.passwordFromInput, "password-stdin", nil, "Read the password or access token from standard input"),
-        .string(\.user, "username", "u", "Name of the user"),
-    ]
-
-    var password: String?
-    var passwordFromInput = false
-    var user: String?
-    var arguments: [String] = []
-
-    func run(in session: Session) async throws {
-        let key = RegistryCredentials.key(arguments.first ?? "docker.io")
-        var credentials = try RegistryCredentials(session)
-        let former = credentials.config(for: key)
-        var config = AuthConfig(serverAddress: key)
-        if passwordFromInput {
-            guard let user else { throw BerthError.invalidArgument("Must provide --username with --password-stdin") }
-            guard password == nil else {
-                throw BerthError.invalidArgument("--password and --password-stdin are mutually exclusive")
-            }
-            config.username = user
-            config.password = Self.withoutLineEnd(try Console.input.readToEnd())
-        } else if let password {
-            Console.note("WARNING! Using --password via the CLI is insecure. Use --password-stdin.")
-            config.username = user ?? Self.ask("Username: ")
-            config.password = password
-        } else if user == nil, let former {
-            Console.print("Authenticating with existing credentials... [Username: \(former.username)]")
-            config = former
-        } else {
-            guard Console.input.isTerminal else {
-                throw BerthError.invalidArgument("Cannot perform an interactive login from a non TTY device")
-            }
-            config.username = user ?? Self.ask("Username: ")
-            config.password = Self.askHidden("Password: ")
-        }
-        let answer = try await session.client.authenticate(config)
-        if !answer.identityToken.isEmpty {
-            config.identityToken = answer.identityToken
-            config.password = ""
-        }
-        try credentials.store(config, for: key)
-        if former?.username != config.username || former?.password != config.password {
-            Console.note("WARNING! Your credentials are stored unencrypted in '\(credentials.path)'.")
-        }
-        if !answer.status.isEmpty { Console.print(answer.status) }
-    }
-
-    private static func ask(_ prompt: String) -> String {
-        Console.write(prompt)
-        return withoutLineEnd((try? Console.input.read(upTo: 1024)) ?? [])
-    }
-
-    /// What is typed is not shown, and shown as no more than a new line at its end.
-    private static func askHidden(_ prompt: String) -> String {
-        Console.write(prompt)
-        guard (try? Exit.makeTerminalRaw()) != nil else { return ask("") }
-        defer {
-            Exit.restoreTerminal()
-            Console.write("\n")
-        }
-        var typed: [UInt8] = []
-        while let byte = try? Console.input.read(upTo: 1).first {
-            switch byte {
-            case 10, 13: return String(decoding: typed, as: UTF8.self)
-            case 3: Exit.now(130)
-            case 4: return String(decoding: typed, as: UTF8.self)
-            case 8, 127: _ = typed.popLast()
-            default: typed.append(byte)
-            }
-        }
-        return String(decoding: typed, as: UTF8.self)
-    }
-
-    private static func withoutLineEnd(_ bytes: [UInt8]) -> String {
-        var bytes = bytes
-        if bytes.last == 10 { bytes.removeLast() }
-        if bytes.last == 13 { bytes.removeLast() }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-}
-
-/// `berth logout`.
-struct LogoutCommand: Command {
-    static let syntax = CommandSyntax(
-        "[SERVER]", "Forget the credentials of a registry (Docker Hub unless one is named)", .atMost(1))
-
-    var arguments: [String] = []
-
-    func run(in session: Session) async throws {
-        let name = arguments.first ?? "docker.io"
-        let key = RegistryCredentials.key(name)
-        var credentials = try RegistryCredentials(session)
-        if try credentials.remove(key) {
-            Console.print("Removing login credentials for \(key)")
-        } else {
-            Console.print("Not logged in to \(key)")
-        }
     }
 }

@@ -93,7 +93,7 @@ struct NetworkCreateCommand: Command {
 struct NetworkListCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS]", "List networks", .none)
     static let flags: [Flag<NetworkListCommand>] = [
-        .list(\.filters, "filter", "f", "Only those that match (such as driver=bridge)", value: "filter"),
+        .filters(\.filters, "filter", "f", "Only those that match (such as driver=bridge)"),
         .string(\.format, "format", nil, "What to print: 'table', 'json' or a Go template"),
         .bool(\.noTruncation, "no-trunc", nil, "Show texts in full length"),
         .bool(\.quiet, "quiet", "q", "Print IDs only"),
@@ -127,7 +127,7 @@ struct NetworkListCommand: Command {
     private func row(_ network: NetworkInspect) -> TemplateValue {
         let labels = network.labels
         return .row([
-            "CreatedAt": .string(Human.seconds(rfc3339: network.created).map(Human.localTime) ?? network.created),
+            "CreatedAt": .string(Human.localTime(rfc3339: network.created)),
             "Driver": .string(network.driver),
             "ID": .string(noTruncation ? network.id : Human.shortID(network.id)),
             "IPv4": .string(String(network.enableIPv4)),
@@ -229,7 +229,7 @@ struct NetworkDisconnectCommand: Command {
 struct NetworkPruneCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS]", "Remove networks that nothing uses", .none)
     static let flags: [Flag<NetworkPruneCommand>] = [
-        .list(\.filters, "filter", nil, "Only those that match (such as until=24h)", value: "filter"),
+        .filters(\.filters, "filter", nil, "Only those that match (such as until=24h)"),
         .bool(\.force, "force", "f", "Do not ask first"),
     ]
 

@@ -21,14 +21,17 @@ struct VersionCommand: Command {
             server = .null
             failure = error
         }
-        let client = TemplateValue.row([
-            "Version": .string(BerthVersion.version), "ApiVersion": .string(BerthVersion.apiVersion),
-            "DefaultAPIVersion": .string(BerthVersion.apiVersion), "GitCommit": .string(BerthVersion.build),
-            "Os": "linux", "Arch": .string(BerthVersion.architecture), "Context": "default",
-        ])
+        let client = ClientFacts.version
         if let format {
             let both = TemplateValue.row(["Client": client, "Server": server])
-            Console.print(format == "json" ? both.json : try GoTemplate(format).render(both))
+            // Without a daemon, what a template says of the client alone is still told.
+            var template = try GoTemplate(format == "json" ? "{{json .}}" : format)
+            if failure != nil { template.missing = .error }
+            if let text = try? template.render(both) {
+                Console.print(text)
+            } else if failure == nil {
+                Console.print(try template.render(both))
+            }
         } else {
             Console.write(Self.text(client, server))
         }
@@ -36,29 +39,56 @@ struct VersionCommand: Command {
     }
 
     private static func text(_ client: TemplateValue, _ server: TemplateValue) -> String {
-        func line(_ name: String, _ value: TemplateValue, _ field: String, indent: Int) -> String {
+        func line(_ name: String, _ value: String, indent: Int, width: Int) -> String {
             let label = String(repeating: " ", count: indent) + name + ":"
-            return label.padded(to: 19) + (value.field(field)?.text ?? "") + "\n"
+            return label.padded(to: width) + value + "\n"
         }
-        func platform(_ value: TemplateValue) -> String {
-            "\(value.field("Os")?.text ?? "")/\(value.field("Arch")?.text ?? "")"
+        func block(_ version: TemplateValue, _ apiVersion: String, indent: Int, width: Int) -> String {
+            func text(_ field: String) -> String {
+                let text = version.field(field)?.text ?? ""
+                return text.isEmpty ? "unknown" : text
+            }
+            return [
+                ("Version", text("Version")), ("API version", apiVersion), ("Go version", text("GoVersion")),
+                ("Git commit", text("GitCommit")), ("Built", text("BuildTime")),
+                ("OS/Arch", "\(text("Os"))/\(text("Arch"))"),
+            ].map { line($0.0, $0.1, indent: indent, width: width) }.joined()
         }
-        var text = "Client: Berth\n"
-        text += line("Version", client, "Version", indent: 1)
-        text += line("API version", client, "ApiVersion", indent: 1)
-        text += line("Git commit", client, "GitCommit", indent: 1)
-        text += " OS/Arch:".padded(to: 19) + platform(client) + "\n"
-        text += line("Context", client, "Context", indent: 1)
-        guard case .object = server else { return text }
-        text += "\nServer: \(server.field("Platform")?.field("Name")?.text ?? "Berth")\n Engine:\n"
-        text += line("Version", server, "Version", indent: 2)
-        text +=
-            "  API version:".padded(to: 19)
-            + "\(server.field("ApiVersion")?.text ?? "") (minimum version \(server.field("MinAPIVersion")?.text ?? ""))\n"
-        text += line("Git commit", server, "GitCommit", indent: 2)
-        text += "  OS/Arch:".padded(to: 19) + platform(server) + "\n"
-        text += line("Kernel", server, "KernelVersion", indent: 2)
-        return text
+        func text(_ value: TemplateValue, _ field: String) -> String { value.field(field)?.text ?? "" }
+        var out = "Client: Berth\n" + block(client, text(client, "ApiVersion"), indent: 1, width: 20)
+        out += line("Context", text(client, "Context"), indent: 1, width: 20)
+        guard case .object = server else { return out }
+        let name = server.field("Platform")?.field("Name")?.text ?? ""
+        out += "\nServer: \(name.isEmpty ? "Berth Engine" : name)\n Engine:\n"
+        out += block(
+            server, "\(text(server, "ApiVersion")) (minimum version \(text(server, "MinAPIVersion")))", indent: 2,
+            width: 20)
+        out += line("Experimental", server.field("Experimental")?.text ?? "false", indent: 2, width: 20)
+        guard case .list(let components)? = server.field("Components") else { return out }
+        for component in components where text(component, "Name") != "Engine" {
+            out += " \(text(component, "Name")):\n" + line("Version", text(component, "Version"), indent: 2, width: 20)
+        }
+        return out
+    }
+}
+
+/// What this program says of itself.
+enum ClientFacts {
+    static let version = TemplateValue.row([
+        "Version": .string(BerthVersion.version), "ApiVersion": .string(BerthVersion.apiVersion),
+        "DefaultAPIVersion": .string(BerthVersion.apiVersion), "GitCommit": .string(BerthVersion.build),
+        "GoVersion": .string(BerthVersion.language), "Os": "linux", "Arch": .string(BerthVersion.architecture),
+        "BuildTime": "", "Context": "default",
+    ])
+
+    /// As `info` has it.
+    static func info(debug: Bool) -> TemplateValue {
+        guard case .object(let fields) = version else { return version }
+        let own = fields.filter { $0.name != "DefaultAPIVersion" && $0.name != "ApiVersion" }
+        return .object(
+            [.init(name: "Debug", value: .bool(debug))] + own + [
+                .init(name: "Plugins", value: .list([])), .init(name: "Warnings", value: .null),
+            ])
     }
 }
 
@@ -74,23 +104,41 @@ struct InfoCommand: Command {
 
     func run(in session: Session) async throws {
         if let format {
-            let info = try JSONReader.read(try await session.client.infoJSON())
-            Console.print(format == "json" ? info.json : try GoTemplate(format).render(info))
+            try await show(format, session)
             return
         }
         let info: SystemInfo
         do {
             info = try await session.client.info()
         } catch {
-            Console.write(Self.clientText + "\nServer:\n")
+            Console.write(Self.clientText(session) + "\nServer:\n")
             throw error
         }
-        Console.write(Self.clientText + "\n" + Self.serverText(info))
+        Console.write(Self.clientText(session) + "\n" + Self.serverText(info))
         for warning in info.warnings ?? [] { Console.note(warning) }
     }
 
-    private static let clientText =
-        "Client: Berth\n Version:    \(BerthVersion.version)\n Context:    default\n Debug Mode: false\n"
+    /// The daemon's facts with the client's among them, as templates for Docker expect it.
+    private func show(_ format: String, _ session: Session) async throws {
+        var fields: [TemplateValue.Field] = []
+        var failure: (any Error)?
+        do {
+            if case .object(let known) = try JSONReader.read(try await session.client.infoJSON()) { fields = known }
+        } catch {
+            failure = error
+            fields.append(.init(name: "ServerErrors", value: .list([.string(Report.message(error))])))
+        }
+        fields.append(.init(name: "ClientInfo", value: ClientFacts.info(debug: session.debug)))
+        let info = TemplateValue.object(fields)
+        if failure == nil || format == "json" || format.contains("ServerErrors") {
+            Console.print(format == "json" ? info.json : try GoTemplate(format).render(info))
+        }
+        if let failure { throw failure }
+    }
+
+    private static func clientText(_ session: Session) -> String {
+        "Client: Berth\n Version:    \(BerthVersion.version)\n Context:    default\n Debug Mode: \(session.debug)\n"
+    }
 
     private static func serverText(_ info: SystemInfo) -> String {
         var lines = [
@@ -107,11 +155,20 @@ struct InfoCommand: Command {
             "  Log: \(info.plugins.log.joined(separator: " "))",
             " Swarm: \(info.swarm.localNodeState)",
             " Runtimes: \(info.runtimes.keys.sorted().joined(separator: " "))",
-            " Default Runtime: \(info.defaultRuntime)", " Init Binary: \(info.initBinary)",
+            " Default Runtime: \(info.defaultRuntime)",
         ]
+        if !info.initBinary.isEmpty { lines.append(" Init Binary: \(info.initBinary)") }
         if !info.securityOptions.isEmpty {
             lines.append(" Security Options:")
-            lines += info.securityOptions.map { "  \($0.hasPrefix("name=") ? String($0.dropFirst(5)) : $0)" }
+            for option in info.securityOptions {
+                // `name=seccomp,profile=builtin`
+                let pairs = option.split(separator: ",").map { Parse.pair(String($0)) }
+                lines += pairs.map { pair in
+                    pair.key == "name"
+                        ? "  \(pair.value ?? "")"
+                        : "   \(pair.key.prefix(1).uppercased())\(pair.key.dropFirst()): \(pair.value ?? "")"
+                }
+            }
         }
         lines += [
             " Kernel Version: \(info.kernelVersion)", " Operating System: \(info.operatingSystem)",
@@ -139,7 +196,7 @@ struct InfoCommand: Command {
 struct EventsCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS]", "Show events of the daemon as they happen", .none)
     static let flags: [Flag<EventsCommand>] = [
-        .list(\.filters, "filter", "f", "Only those that match (key=value, repeatable)", value: "filter"),
+        .filters(\.filters, "filter", "f", "Only those that match (key=value, repeatable)"),
         .string(\.format, "format", nil, InspectOptions.formatHelp),
         .string(\.since, "since", nil, "From this time on (RFC 3339, or a duration such as 42m)"),
         .string(\.until, "until", nil, "Up to this time, then end"),
@@ -188,7 +245,7 @@ struct SystemPruneCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS]", "Remove everything that nothing uses", .none)
     static let flags: [Flag<SystemPruneCommand>] = [
         .bool(\.all, "all", "a", "All images that no container uses, not only those without a name"),
-        .list(\.filters, "filter", nil, "Only those that match (such as label=key=value)", value: "filter"),
+        .filters(\.filters, "filter", nil, "Only those that match (such as label=key=value)"),
         .bool(\.force, "force", "f", "Do not ask first"),
         .bool(\.volumes, "volumes", nil, "Anonymous volumes too"),
     ]
@@ -249,7 +306,7 @@ struct BuilderPruneCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS]", "Remove what builds have cached", .none)
     static let flags: [Flag<BuilderPruneCommand>] = [
         .bool(\.all, "all", "a", "All of it, not only what no image refers to"),
-        .list(\.filters, "filter", nil, "Only those that match (such as until=24h)", value: "filter"),
+        .filters(\.filters, "filter", nil, "Only those that match (such as until=24h)"),
         .bool(\.force, "force", "f", "Do not ask first"),
         .ignored("keep-storage", takesValue: true),
     ]

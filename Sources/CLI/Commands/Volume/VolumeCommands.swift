@@ -31,7 +31,7 @@ struct VolumeCreateCommand: Command {
 struct VolumeListCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS]", "List volumes", .none)
     static let flags: [Flag<VolumeListCommand>] = [
-        .list(\.filters, "filter", "f", "Only those that match (such as dangling=true)", value: "filter"),
+        .filters(\.filters, "filter", "f", "Only those that match (such as dangling=true)"),
         .string(\.format, "format", nil, "What to print: 'table', 'json' or a Go template"),
         .bool(\.quiet, "quiet", "q", "Print names only"),
         .ignored("cluster", takesValue: false),
@@ -60,20 +60,23 @@ enum VolumeRow {
 
     static let headings = TemplateValue.row([
         "Driver": "DRIVER", "Name": "VOLUME NAME", "Labels": "LABELS", "Mountpoint": "MOUNTPOINT", "Scope": "SCOPE",
-        "Size": "SIZE", "Links": "LINKS",
+        "Size": "SIZE", "Links": "LINKS", "Availability": "AVAILABILITY", "Group": "GROUP", "Status": "STATUS",
     ])
 
     static func row(_ volume: Volume) -> TemplateValue {
         let labels = volume.labels
         let size = volume.usageData.flatMap { $0.size < 0 ? nil : Human.size($0.size) }
         return .row([
+            "Availability": "N/A",
             "Driver": .string(volume.driver),
+            "Group": "N/A",
             "Labels": .string(labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")),
             "Links": .string(volume.usageData.map { String($0.refCount) } ?? "N/A"),
             "Mountpoint": .string(volume.mountpoint),
             "Name": .string(volume.name),
             "Scope": .string(volume.scope),
             "Size": .string(size ?? "N/A"),
+            "Status": "N/A",
             "Label": .method { .string(labels[$0.first?.text ?? ""] ?? "") },
         ])
     }
@@ -115,7 +118,7 @@ struct VolumePruneCommand: Command {
     static let syntax = CommandSyntax("[OPTIONS]", "Remove volumes that no container uses", .none)
     static let flags: [Flag<VolumePruneCommand>] = [
         .bool(\.all, "all", "a", "Volumes with a name too, not only anonymous ones"),
-        .list(\.filters, "filter", nil, "Only those that match (such as label=key)", value: "filter"),
+        .filters(\.filters, "filter", nil, "Only those that match (such as label=key)"),
         .bool(\.force, "force", "f", "Do not ask first"),
     ]
 

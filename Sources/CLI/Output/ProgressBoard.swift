@@ -1,0 +1,130 @@
+import EngineAPI
+
+/// What a live display of progress shows: a line for each layer, and one for bytes that this process
+/// sends or receives.
+struct ProgressBoard {
+    /// Bytes on their way between this process and the daemon.
+    struct Transfer {
+        var label: String
+        var bytes: SizeCounter
+        /// Nil when it is not known.
+        var total: Int64?
+        var start = ContinuousClock.now
+    }
+
+    private struct Row {
+        var id: String
+        var status: String
+        var current: Int64 = 0
+        var total: Int64 = 0
+
+        var isDone: Bool {
+            ["complete", "already exists", "pushed", "mounted from", "exists", "done", "loaded"].contains {
+                status.lowercased().contains($0)
+            } && !status.lowercased().hasPrefix("download complete")
+        }
+    }
+
+    /// Redraws a second, at most.
+    static let rate = 15
+
+    var transfer: Transfer?
+    private var rows: [Row] = []
+    private var places: [String: Int] = [:]
+    private var region = LineRegion()
+    private var isDirty = false
+
+    let width: () -> Int
+    let height: () -> Int
+
+    init(width: @escaping () -> Int, height: @escaping () -> Int) {
+        self.width = width
+        self.height = height
+    }
+
+    /// - Returns: what must be written at once: text that belongs to no layer, below the layers so far.
+    mutating func apply(_ message: ProgressMessage) -> String {
+        if !message.stream.isEmpty { return settle() + message.stream }
+        guard !message.status.isEmpty else { return "" }
+        guard !message.id.isEmpty else { return settle() + message.status + "\n" }
+        let row = Row(
+            id: message.id, status: message.status, current: message.progressDetail?.current ?? 0,
+            total: message.progressDetail?.total ?? 0)
+        if let place = places[message.id] {
+            rows[place] = row
+        } else {
+            places[message.id] = rows.count
+            rows.append(row)
+        }
+        isDirty = true
+        return ""
+    }
+
+    /// Draws the layers as they are, which then no longer change.
+    private mutating func settle() -> String {
+        let held = transfer
+        isDirty = isDirty || held != nil
+        transfer = nil
+        defer {
+            transfer = held
+            rows = []
+            places = [:]
+            region.settle()
+            isDirty = held != nil
+        }
+        return redraw()
+    }
+
+    /// Escape sequences and text that bring the terminal up to date; empty when nothing changed.
+    mutating func redraw() -> String {
+        guard isDirty || transfer != nil else { return "" }
+        isDirty = false
+        return region.update(lines())
+    }
+
+    /// Takes the line of the transfer away and leaves the layers.
+    mutating func finish() -> String {
+        guard transfer != nil || isDirty else { return "" }
+        transfer = nil
+        isDirty = true
+        return redraw()
+    }
+
+    private func lines() -> [String] {
+        // The last column stays free: some terminals wrap when it is written.
+        let width = max(10, width() - 1)
+        let room = max(3, height() - 2 - (transfer == nil ? 0 : 1))
+        var shown = rows
+        var summary: [String] = []
+        if rows.count > room {
+            // What is done is counted, so that the lines in motion fit on the screen.
+            let active = rows.filter { !$0.isDone }
+            shown = Array((active.isEmpty ? rows : active).prefix(room - 1))
+            let done = rows.count - active.count
+            let hidden = rows.count - shown.count - (active.isEmpty ? 0 : done)
+            summary = [
+                DisplayWidth.cut(
+                    hidden > 0 ? "\(done) of \(rows.count) done, \(hidden) more" : "\(done) of \(rows.count) done",
+                    width)
+            ]
+        }
+        return shown.map { line($0, width) } + summary + (transfer.map { [line($0, width)] } ?? [])
+    }
+
+    private func line(_ row: Row, _ width: Int) -> String {
+        let text = DisplayWidth.cut(LogLines.plain("\(row.id): \(row.status)"), width)
+        let bar = ProgressBar.text(
+            current: row.current, total: row.total, room: width - DisplayWidth.of(text) - 2)
+        return bar.isEmpty ? text : "\(text)  \(bar)"
+    }
+
+    private func line(_ transfer: Transfer, _ width: Int) -> String {
+        let bytes = transfer.bytes.total
+        let seconds = transfer.start.duration(to: .now).seconds
+        let rate = seconds >= 1 ? "  \(Human.size(Int64(Double(bytes) / seconds), digits: 3))/s" : ""
+        let label = DisplayWidth.cut(LogLines.plain(transfer.label), max(8, width / 2))
+        let room = width - DisplayWidth.of(label) - 2 - rate.count
+        let bar = ProgressBar.text(current: bytes, total: transfer.total ?? 0, room: room)
+        return bar.isEmpty ? label : "\(label)  \(bar)\(rate)"
+    }
+}
