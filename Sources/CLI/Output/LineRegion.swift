@@ -43,7 +43,9 @@ enum ProgressBar {
             total > 0
             ? "\(Human.size(current))/\(Human.size(total))" : Human.size(current)
         guard numbers.count <= room else { return "" }
-        let width = min(longest, room - numbers.count - 4)
+        // Room for the longest number, so that the bar does not change its length from one moment to the next.
+        let reserved = max(numbers.count, "999.9MB/".count + Human.size(total).count)
+        let width = min(longest, room - reserved - 4)
         guard total > 0, width >= shortest else { return numbers }
         let filled = Int(Double(width) * min(1, max(0, Double(current) / Double(total))))
         let bar = filled == width ? String(repeating: "=", count: width) : String(repeating: "=", count: filled) + ">"

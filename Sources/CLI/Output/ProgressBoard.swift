@@ -121,9 +121,12 @@ struct ProgressBoard {
     private func line(_ transfer: Transfer, _ width: Int) -> String {
         let bytes = transfer.bytes.total
         let seconds = transfer.start.duration(to: .now).seconds
-        let rate = seconds >= 1 ? "  \(Human.size(Int64(Double(bytes) / seconds), digits: 3))/s" : ""
+        // Once all is sent the daemon works on it, and the rate would only seem to sink.
+        let isMoving = transfer.total.map { bytes < $0 } ?? true
+        let rate =
+            isMoving && seconds >= 1 ? "  \(Human.size(Int64(Double(bytes) / seconds), digits: 3))/s" : ""
         let label = DisplayWidth.cut(LogLines.plain(transfer.label), max(8, width / 2))
-        let room = width - DisplayWidth.of(label) - 2 - rate.count
+        let room = width - DisplayWidth.of(label) - 2 - (transfer.total == nil ? rate.count : "  999MB/s".count)
         let bar = ProgressBar.text(current: bytes, total: transfer.total ?? 0, room: room)
         return bar.isEmpty ? label : "\(label)  \(bar)\(rate)"
     }

@@ -168,6 +168,7 @@ enum DockerRecords {
 
     /// - Returns: nil for a field that no record has.
     static func zero(of name: String) -> TemplateValue? {
-        objects.contains(name) ? .null : texts.contains(name) ? .string("") : nil
+        if name == "RestartPolicy" { return .row(["Name": "", "MaximumRetryCount": .int(0)]) }
+        return objects.contains(name) ? .null : texts.contains(name) ? .string("") : nil
     }
 }

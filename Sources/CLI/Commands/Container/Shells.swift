@@ -33,15 +33,15 @@ enum Shells {
 
     /// Nil when the container cannot be looked into.
     private static func found(in container: String, _ client: EngineClient) async -> [String]? {
-        await withTaskGroup(of: (String, Bool?).self) { group in
+        // The answer to a look at a path has no text that tells a missing container from a missing file.
+        guard (try? await client.inspectContainer(container)) != nil else { return nil }
+        return await withTaskGroup(of: (String, Bool?).self) { group in
             for path in usualPaths {
                 group.addTask {
                     do {
                         let stat = try await client.statPath(path, in: container)
                         return (path, !stat.isDirectory)
-                    } catch let error as BerthError
-                        where error.code == .notFound && !error.message.contains("o such container")
-                    {
+                    } catch let error as BerthError where error.code == .notFound {
                         return (path, false)
                     } catch {
                         return (path, nil)
