@@ -21,38 +21,79 @@ struct RootDirectory {
     /// Opens a directory, making it and its parents where they are missing.
     func makeDirectories(_ path: String, mode: mode_t = 0o755) throws(SystemError) -> FileDescriptor {
         if let found = try find(path) { return found }
-        var current = try descriptor.openInRoot("/", FileDescriptor.pathOnly | O_DIRECTORY)
-        var prefix = ""
-        for component in path.split(separator: "/") where component != "." {
-            prefix += "/" + component
-            if let next = try find(prefix) {
-                current = next
-                continue
-            }
-            guard component != ".." else { throw SystemError("mkdir", errno: ENOENT, subject: path) }
-            do throws(SystemError) {
-                try current.makeDirectory(String(component), mode: mode)
-            } catch {
-                if error.errno != EEXIST { throw error }
-            }
-            guard let made = try find(prefix) else { throw SystemError("mkdir", errno: ENOENT, subject: path) }
-            current = made
-        }
-        return current
+        return try walk(path, mode: mode, endsWithFile: false)
     }
 
     /// Opens a file to mount on, making an empty one, and its directory, where missing.
     func makeFile(_ path: String) throws(SystemError) -> FileDescriptor {
         if let found = try find(path) { return found }
-        let directory = try makeDirectories(Files.parent(of: path))
-        let name = Files.lastComponent(of: path)
+        return try walk(path, mode: 0o755, endsWithFile: true)
+    }
+
+    /// Goes a path step by step and makes what is missing, also where a symbolic link leads to nothing
+    /// yet: images have `/etc/resolv.conf` point into `/run`. No step is left to the kernel to resolve,
+    /// and `..` goes back the way that was come, so it never gets out.
+    private func walk(_ path: String, mode: mode_t, endsWithFile: Bool) throws(SystemError) -> FileDescriptor {
+        var way = [try descriptor.openInRoot("/", FileDescriptor.pathOnly | O_DIRECTORY)]
+        var rest = path.split(separator: "/")[...]
+        var links = 0
+        while let part = rest.popFirst().map(String.init) {
+            if part == "." { continue }
+            if part == ".." {
+                if way.count > 1 { way.removeLast() }
+                continue
+            }
+            let current = way[way.count - 1]
+            let makesFile = endsWithFile && rest.isEmpty
+            let next = try makesFile ? current.openOrMakeFile(part) : current.openOrMakeDirectory(part, mode: mode)
+            let status = try next.status()
+            switch status.kind {
+            case .directory: way.append(next)
+            case .symbolicLink:
+                links += 1
+                guard links <= 40 else { throw SystemError("open", errno: ELOOP, subject: path) }
+                let target = try current.readLink(part)
+                if target.hasPrefix("/") { way.removeLast(way.count - 1) }
+                rest = (target.split(separator: "/") + rest)[...]
+            default:
+                guard rest.isEmpty else { throw SystemError("open", errno: ENOTDIR, subject: path) }
+                return next
+            }
+        }
+        return way[way.count - 1]
+    }
+}
+
+extension FileDescriptor {
+    /// What has this name, links not followed; a new directory if there is nothing.
+    fileprivate func openOrMakeDirectory(_ name: String, mode: mode_t) throws(SystemError) -> FileDescriptor {
+        if let found = try place(name) { return found }
         do throws(SystemError) {
-            _ = try directory.openReadable().open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644)
+            try makeDirectory(name, mode: mode)
         } catch {
             if error.errno != EEXIST { throw error }
         }
-        guard let made = try find(path) else { throw SystemError("open", errno: ENOENT, subject: path) }
-        return made
+        return try open(name, FileDescriptor.pathOnly | O_NOFOLLOW)
+    }
+
+    /// What has this name, links not followed; a new, empty file if there is nothing.
+    fileprivate func openOrMakeFile(_ name: String) throws(SystemError) -> FileDescriptor {
+        if let found = try place(name) { return found }
+        do throws(SystemError) {
+            _ = try openReadable().open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644)
+        } catch {
+            if error.errno != EEXIST { throw error }
+        }
+        return try open(name, FileDescriptor.pathOnly | O_NOFOLLOW)
+    }
+
+    private func place(_ name: String) throws(SystemError) -> FileDescriptor? {
+        do throws(SystemError) {
+            return try open(name, FileDescriptor.pathOnly | O_NOFOLLOW)
+        } catch {
+            if error.errno == ENOENT { return nil }
+            throw error
+        }
     }
 }
 

@@ -15,8 +15,18 @@ struct UserLookup {
     }
 
     private static func table(_ path: String) -> [[Substring]] {
-        guard let text = try? Files.readText(path) else { return [] }
+        guard let text = try? readTable(path) else { return [] }
         return text.split(separator: "\n").map { $0.split(separator: ":", omittingEmptySubsequences: false) }
+    }
+
+    /// The container decides what has this name: a pipe must not keep us waiting, nor a device feed us for ever.
+    private static func readTable(_ path: String) throws(SystemError) -> String {
+        let file = try FileDescriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        let status = try file.status()
+        guard status.kind == .file, status.size <= 16 << 20 else {
+            throw SystemError("open", errno: EFBIG, subject: path)
+        }
+        return String(decoding: try file.read(upTo: Int(status.size), at: 0), as: UTF8.self)
     }
 
     struct Found {
@@ -49,7 +59,9 @@ struct UserLookup {
                 .compactMap { UInt32($0[2]) }
         }
         for extra in additionalGroups { groups.append(try groupID(extra)) }
-        user.additionalGids = groups.isEmpty ? nil : groups
+        // The first group too: it would be lost by a change of group, and with it what is forbidden to it
+        // by the permissions of a file (CVE-2022-36109).
+        user.additionalGids = groups.contains(user.gid) ? groups : [user.gid] + groups
         let home =
             entry.flatMap { $0.count >= 6 && !$0[5].isEmpty ? String($0[5]) : nil }
             ?? (user.uid == 0 ? "/root" : "/")

@@ -94,8 +94,8 @@ public struct LayerPacker {
     }
 
     private mutating func addFile(_ entry: inout TarEntry, _ name: RawPath, of parent: FileDescriptor) throws {
-        // O_NONBLOCK: should the name have become a fifo since, opening must not wait for a writer.
-        let file = try parent.open(name, O_RDONLY | O_NONBLOCK)
+        // The name may have become something else since: trees of running containers change.
+        let file = try parent.openFile(name)
         entry.attributes = try file.archivedAttributes()
         try dealWithNotes(at: file, entry.path)
         report.bytes += entry.size

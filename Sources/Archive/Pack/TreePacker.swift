@@ -111,8 +111,8 @@ public struct TreePacker {
             adjust?(&entry)
             return try writer.add(entry)
         }
-        // O_NONBLOCK: should the name have become a fifo since, opening must not wait for a writer.
-        let file = try parent.open(name, O_RDONLY | O_NONBLOCK)
+        // The name may have become something else since: trees of running containers change.
+        let file = try parent.openFile(name)
         entry.attributes = try file.archivedAttributes()
         adjust?(&entry)
         if entry.size == 0 { return try writer.add(entry) }

@@ -57,7 +57,7 @@ struct Ownership: Hashable, Sendable {
     }
 
     private static func fields(of name: String, file: String, _ root: FileDescriptor) -> [Substring]? {
-        guard let bytes = try? root.openInRoot(file, O_RDONLY | O_NONBLOCK).readToEnd() else { return nil }
+        guard let bytes = try? root.readSmallFile(inRoot: file) else { return nil }
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").lazy
             .map { $0.split(separator: ":", omittingEmptySubsequences: false) }
             .first { $0.first.map(String.init) == name }

@@ -46,12 +46,11 @@ struct SourceTree: Sendable {
     /// What `path` is, symbolic links followed; nil if there is nothing.
     func status(of path: RawPath) throws(SystemError) -> FileStatus? {
         do throws(SystemError) {
-            return try root.file(path).status()
+            // Named, not opened: opening a device node of an image would act on the host's device.
+            return try root.openInRoot(path.isEmpty ? "." : path, FileDescriptor.pathOnly).status()
         } catch {
             switch error.errno {
             case ENOENT, ENOTDIR, ELOOP: return nil
-            // Sockets and devices without a driver cannot be opened, but they are there.
-            case ENXIO, ENODEV: return try root.directory(path.split.parent).status(of: path.split.name)
             default: throw error
             }
         }

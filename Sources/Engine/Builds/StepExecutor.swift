@@ -134,7 +134,7 @@ private final class StepRun: Sendable {
     }
 
     private func write() throws -> Launch {
-        try Files.makeDirectories(bundle + "/rootfs", mode: 0o711)
+        try Files.makeDirectories(bundle + "/rootfs", mode: 0o700)
         try writeEtcFiles()
         let input = input
         var spec = try services.specs.build(input)

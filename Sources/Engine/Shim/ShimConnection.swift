@@ -4,6 +4,7 @@ import Linux
 import NIOCore
 import NIOPosix
 import ShimProtocol
+import Synchronization
 
 /// The daemon's end of a shim's control socket. Events arrive as a stream that ends when the shim
 /// is gone; commands, with descriptors where they carry some, go out at once.
@@ -23,7 +24,7 @@ final class ShimConnection: Sendable {
         let (ours, theirs) = try UnixSocket.pair()
         let null = try FileDescriptor.open("/dev/null", O_RDWR)
         _ = try Linux.Process.spawn(
-            shim, ["berth-shim", String(launch.id.prefix(12))], environment: [],
+            try program(shim).execPath, ["berth-shim", String(launch.id.prefix(12))], environment: [],
             inheriting: [
                 .init(null, as: 0), .init(log, as: 1), .init(log, as: 2), .init(theirs, as: 3),
             ],
@@ -31,6 +32,19 @@ final class ShimConnection: Sendable {
         let connection = try await connect(ours)
         try connection.send(ShimRequest.launch(launch))
         return connection
+    }
+
+    /// The shim's program, opened once for all shims of this daemon, so that a container that gets hold
+    /// of it by `/proc/PID/exe` cannot change it.
+    private static let programs = Mutex<[String: FileDescriptor]>([:])
+
+    private static func program(_ path: String) throws -> FileDescriptor {
+        try programs.withLock { programs in
+            if let known = programs[path] { return known }
+            let program = try SealedProgram.open(path)
+            programs[path] = program
+            return program
+        }
     }
 
     /// Takes over the shim of a container that an earlier daemon started.

@@ -104,8 +104,10 @@ enum HostDevices {
         return walk(open, target)
     }
 
-    /// What belongs to this host's processes rather than to its hardware.
-    private static let skipped: Set<String> = ["pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev", "console"]
+    /// What belongs to this host's processes rather than to its hardware. The container has its own.
+    private static let skipped: Set<String> = [
+        "pts", "ptmx", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev", "console",
+    ]
 
     private static func walk(_ directory: FileDescriptor, _ path: String) -> [RuntimeSpec.Device] {
         var found: [RuntimeSpec.Device] = []

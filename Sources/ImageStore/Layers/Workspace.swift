@@ -15,14 +15,16 @@ public struct Workspace: Sendable {
     let emptyLayer: String
 
     /// The layers with the upper directory on top, as a mount that is attached nowhere. It unmounts
-    /// when the last descriptor for something in it is closed.
+    /// when the last descriptor for something in it is closed. Device nodes of an image are nodes in it,
+    /// not devices.
     public func mount() throws -> FileDescriptor {
         try naming("mounting a workspace") {
             // Overlayfs wants at least one layer below.
             try Mount.overlay(
                 OverlayLayers(
                     lower: layers.isEmpty ? [emptyLayer] : layers,
-                    writable: OverlayLayers.Writable(upper: upper, work: work)))
+                    writable: OverlayLayers.Writable(upper: upper, work: work)),
+                attributes: .noDevices)
         }
     }
 
@@ -31,7 +33,7 @@ public struct Workspace: Sendable {
         try naming("mounting a workspace") {
             try Mount.overlay(
                 OverlayLayers(lower: layers.isEmpty ? [emptyLayer, upper] : layers + [upper]),
-                attributes: .readOnly)
+                attributes: [.readOnly, .noDevices])
         }
     }
 

@@ -88,6 +88,21 @@ public struct Cgroup: Sendable {
         for hierarchy in hierarchies.version1 { try Files.writeKernel(hierarchy.mountPoint + path + "/tasks", "0") }
     }
 
+    /// The files by which a process moves itself into the version 1 hierarchies (`enter`), for one that
+    /// will not see them any more when it does.
+    public func version1Entrances() throws(SystemError) -> [FileDescriptor] {
+        var files: [FileDescriptor] = []
+        for hierarchy in hierarchies.version1 {
+            files.append(try FileDescriptor.open(hierarchy.mountPoint + path + "/tasks", O_WRONLY))
+        }
+        return files
+    }
+
+    /// Moves this process, which has one thread, through `version1Entrances`.
+    public static func enter(_ entrances: [FileDescriptor]) throws(SystemError) {
+        for file in entrances { try file.writeAll("0") }
+    }
+
     /// Removes the cgroup, which must have no processes. Absent is fine; cgroups that the container
     /// made below it are removed too.
     public func remove() throws(SystemError) {

@@ -176,9 +176,11 @@ extension FileDescriptor {
         }
     }
 
-    /// Sets the permissions of a name that is not a symbolic link.
+    /// Sets the permissions of a name. A symbolic link has none and is an error (`EOPNOTSUPP`).
     public func changeMode(_ name: RawPath, mode: mode_t) throws(SystemError) {
-        try systemCall("fchmodat", name.description) { name.withPointer { fchmodat(rawValue, $0, mode, 0) } }
+        try systemCall("fchmodat", name.description) {
+            name.withPointer { fchmodat(rawValue, $0, mode, AT_SYMLINK_NOFOLLOW) }
+        }
     }
 
     /// Sets access and modification time (nanoseconds since 1970).
