@@ -93,6 +93,10 @@ extension ShimEvent: WireValue {
         case .snapshot(let snapshot):
             writer.write(8 as UInt8)
             writer.write(snapshot)
+        case .logRotated:
+            writer.write(9 as UInt8)
+        case .outOfMemory:
+            writer.write(10 as UInt8)
         }
     }
 
@@ -107,6 +111,8 @@ extension ShimEvent: WireValue {
         case 6: self = .execFailed(id: try reader.read(), try reader.read())
         case 7: self = .execExited(id: try reader.read(), code: try reader.read())
         case 8: self = .snapshot(try reader.read())
+        case 9: self = .logRotated
+        case 10: self = .outOfMemory
         default: throw unknownMessage
         }
     }
@@ -126,11 +132,42 @@ extension Log: WireValue {
         writer.write(path)
         writer.write(maximumSize)
         writer.write(maximumFiles)
+        writer.write(isCompressed)
+        writer.write(attributes)
+        writer.write(forward)
     }
 
     public init(from reader: inout WireReader) throws(BerthError) {
         self.init(
             path: try reader.read(), maximumSize: try reader.read(), maximumFiles: try reader.read())
+        isCompressed = try reader.read()
+        attributes = try reader.read()
+        forward = try reader.read()
+    }
+}
+
+extension LogForward: WireValue {
+    public func write(to writer: inout WireWriter) {
+        writer.write(kind.rawValue)
+        writer.write(transport.rawValue)
+        writer.write(address)
+        writer.write(port)
+        writer.write(format.rawValue)
+        writer.write(facility)
+        writer.write(tag)
+        writer.write(host)
+        writer.write(fields)
+    }
+
+    public init(from reader: inout WireReader) throws(BerthError) {
+        self.init(
+            kind: try enumerated(Kind.self, &reader), transport: try enumerated(Transport.self, &reader),
+            address: try reader.read(), port: try reader.read())
+        format = try enumerated(Format.self, &reader)
+        facility = try reader.read()
+        tag = try reader.read()
+        host = try reader.read()
+        fields = try reader.read()
     }
 }
 

@@ -40,6 +40,10 @@ public enum ShimEvent: Sendable {
     case execStarted(id: String, pid: Int32)
     case execFailed(id: String, Failure)
     case execExited(id: String, code: Int32)
+    /// The log was rotated, and its older files are to be compressed.
+    case logRotated
+    /// The kernel killed a process of the container for want of memory. The container may live on.
+    case outOfMemory
     /// After `control`: where things stand.
     case snapshot(Snapshot)
 }
@@ -79,18 +83,54 @@ public struct Launch: Sendable {
     }
 }
 
-/// Docker's json-file log, rotated by size.
+/// What becomes of the container's output: a file in Docker's json-file format, rotated by size, and
+/// perhaps a service of the host that gets each line as well.
 public struct Log: Sendable, Equatable {
+    /// Empty: no file.
     public var path: String
     /// Bytes; 0: never rotated.
     public var maximumSize: Int64
     /// The current file and older ones, together.
     public var maximumFiles: Int32
+    /// Older files are compressed by the daemon, which is told of each rotation.
+    public var isCompressed = false
+    /// The value of `attrs` in each record, as JSON; empty: none.
+    public var attributes = ""
+    public var forward: LogForward?
 
     public init(path: String, maximumSize: Int64, maximumFiles: Int32) {
         self.path = path
         self.maximumSize = maximumSize
         self.maximumFiles = maximumFiles
+    }
+}
+
+/// A log service. Lines that it does not take in time are lost to it, not to the file.
+public struct LogForward: Sendable, Equatable {
+    public enum Kind: String, Sendable { case journald, syslog }
+    public enum Transport: String, Sendable { case unix, udp, tcp }
+    /// How a line is dressed for syslog: the way of local daemons, RFC 3164, or RFC 5424 with times to
+    /// the second or the microsecond.
+    public enum Format: String, Sendable { case plain, rfc3164, rfc5424, rfc5424micro }
+
+    public var kind: Kind
+    public var transport: Transport
+    /// Path of a Unix socket, or an address literal.
+    public var address: String
+    public var port: UInt16
+    public var format = Format.plain
+    /// Of syslog, 0 to 23.
+    public var facility: UInt8 = 3
+    public var tag = ""
+    public var host = ""
+    /// `NAME=value`, sent with each line to the journal.
+    public var fields: [String] = []
+
+    public init(kind: Kind, transport: Transport, address: String, port: UInt16 = 0) {
+        self.kind = kind
+        self.transport = transport
+        self.address = address
+        self.port = port
     }
 }
 

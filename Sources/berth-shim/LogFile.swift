@@ -12,7 +12,8 @@ enum OutputStream: UInt8 {
 
 /// A container's log in Docker's json-file format: one JSON object a line,
 /// `{"log":"text\n","stream":"stdout","time":"2026-01-02T03:04:05.678901234Z"}`. A line longer than
-/// 16 KiB is written in parts, of which only the last ends with a newline.
+/// 16 KiB is written in parts, of which only the last ends with a newline. Each record may go to a log
+/// service too.
 struct LogFile {
     private static let longestPart = 16 * 1024
 
@@ -20,11 +21,29 @@ struct LogFile {
     private var file: FileDescriptor?
     private var size: Int64 = 0
     private var unfinished: [UInt8: [UInt8]] = [:]
+    private let forwarder: LogForwarder?
+    /// Told after a rotation.
+    var onRotation: () -> Void = {}
 
     /// Appends to the file that is there.
-    init(_ settings: Log) throws(SystemError) {
+    init(_ settings: Log, loop: EventLoop) throws(SystemError) {
         self.settings = settings
-        try open()
+        forwarder = settings.forward.map { LogForwarder($0, loop: loop) }
+        if !settings.path.isEmpty { try open() }
+    }
+
+    /// Whether there is a file at all.
+    var isKept: Bool { !settings.path.isEmpty }
+
+    /// Waits for the log service, but not for long, and calls back.
+    func close(_ done: @escaping () -> Void) {
+        guard let forwarder else { return done() }
+        forwarder.finish(done)
+    }
+
+    /// What is written at once: small against the size of a file, which bounds how exactly that is kept.
+    private var pieceSize: Int {
+        settings.maximumSize > 0 ? Int(max(4096, min(256 * 1024, settings.maximumSize / 16))) : .max
     }
 
     private mutating func open() throws(SystemError) {
@@ -44,6 +63,10 @@ struct LogFile {
             rest = rest[(newline + 1)...]
             write(parts: pending, of: stream, time, to: &record)
             pending.removeAll(keepingCapacity: true)
+            if record.count >= pieceSize {
+                write(record)
+                record.removeAll(keepingCapacity: true)
+            }
         }
         pending += rest
         while pending.count >= Self.longestPart {
@@ -87,7 +110,8 @@ struct LogFile {
         }
     }
 
-    /// `log` → `log.1` → … → the last is dropped.
+    /// `log` → `log.1` → … → the last is dropped. The daemon may be putting `log.1.gz` in the place of
+    /// `log.1` at this moment: then the next record tries again.
     private mutating func rotate() {
         let last = Int(settings.maximumFiles) - 1
         if last <= 0 {
@@ -95,22 +119,40 @@ struct LogFile {
             size = 0
             return
         }
-        for index in stride(from: last - 1, through: 1, by: -1) {
-            try? Files.rename("\(settings.path).\(index)", to: "\(settings.path).\(index + 1)")
+        var lock: FileDescriptor?
+        if settings.isCompressed {
+            lock = try? FileDescriptor.openDirectory(Files.parent(of: settings.path))
+            if let lock, flock(lock.rawValue, LOCK_EX | LOCK_NB) != 0 { return }
+        }
+        for suffix in settings.isCompressed ? ["", ".gz"] : [""] {
+            try? Files.unlink("\(settings.path).\(last)\(suffix)")
+            for index in stride(from: last - 1, through: 1, by: -1) {
+                try? Files.rename(
+                    "\(settings.path).\(index)\(suffix)", to: "\(settings.path).\(index + 1)\(suffix)")
+            }
         }
         try? Files.rename(settings.path, to: "\(settings.path).1")
         file = nil
         try? open()
+        withExtendedLifetime(lock) {}
+        onRotation()
     }
 
     // MARK: JSON
 
     private func encode(_ text: ArraySlice<UInt8>, _ stream: OutputStream, _ time: String, to record: inout [UInt8]) {
+        forwarder?.send(text, stream, time)
+        guard isKept else { return }
         record += #"{"log":""#.utf8
         Self.escape(text, to: &record)
         record += #"","stream":""#.utf8
         stream.name.withUTF8Buffer { record += $0 }
-        record += #"","time":""#.utf8
+        record.append(UInt8(ascii: "\""))
+        if !settings.attributes.isEmpty {
+            record += #","attrs":"#.utf8
+            record += settings.attributes.utf8
+        }
+        record += #","time":""#.utf8
         record += time.utf8
         record += "\"}\n".utf8
     }

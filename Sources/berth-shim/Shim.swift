@@ -25,6 +25,7 @@ final class Shim {
     private var phase = Snapshot.Phase.created
     private var startedAt: Int64 = 0
     private var exit: Exit?
+    private var memoryWatch: MemoryWatch?
 
     init(_ launch: Launch) throws {
         self.launch = launch
@@ -35,7 +36,8 @@ final class Shim {
         loop = try EventLoop()
         cgroup = Cgroup(launch.cgroupPath, in: try CgroupHierarchies.detect())
         streams = Streams(
-            loop: loop, isTerminal: spec.process?.terminal == true, log: try launch.log.map { try LogFile($0) },
+            loop: loop, isTerminal: spec.process?.terminal == true,
+            log: try launch.log.map { [loop] in try LogFile($0, loop: loop) },
             closesInputWithClient: launch.closesInputWithClient)
         ports = Ports(loop: loop)
     }
@@ -79,6 +81,7 @@ final class Shim {
         try connect(terminal)
         streams.onDrained = { [weak self] in self?.finishIfDone() }
         streams.onIdle = { [weak self] in self?.finishIfDone() }
+        if launch.log?.isCompressed == true { streams.onLogRotation = { [weak self] in self?.tell(.logRotated) } }
         tell(.ready)
     }
 
@@ -142,6 +145,9 @@ final class Shim {
         }
         phase = .running
         startedAt = Clock.now()
+        if spec.linux?.resources?.memory?.limit ?? 0 > 0 {
+            memoryWatch = MemoryWatch(cgroup, loop: loop) { [weak self] in self?.tell(.outOfMemory) }
+        }
         tell(.started(at: startedAt))
     }
 
@@ -283,8 +289,8 @@ final class Shim {
         phase = .exited
         // Without a PID namespace of its own the first process leaves its children behind.
         try? cgroup.killAll()
-        let outOfMemory = status == .signaled(SIGKILL) && cgroup.outOfMemoryKills() > 0
-        exit = Exit(code: status.code, outOfMemory: outOfMemory, time: Clock.now())
+        memoryWatch?.stop()
+        exit = Exit(code: status.code, outOfMemory: cgroup.outOfMemoryKills() > 0, time: Clock.now())
         loop.after(milliseconds: 300) { [weak self] in self?.streams.finishReading() }
         finishIfDone()
     }

@@ -16,12 +16,15 @@ final class Streams: EventHandler {
     private let loop: EventLoop
     let isTerminal: Bool
     /// What clients do not take in time is in the log; without one, the program waits.
-    var keepsOutput: Bool { log != nil }
+    var keepsOutput: Bool { log?.isKept == true }
     private var log: LogFile?
+    private var isLogClosed: Bool
     private var sources: [(watch: EventLoop.Watch, stream: OutputStream)] = []
     private var clients: [StreamClient] = []
     private var input: StreamInput?
     private let closesInputWithClient: Bool
+    /// Told after each rotation of the log.
+    var onLogRotation: () -> Void = {}
     /// Called once, when the program's last output was read.
     var onDrained: () -> Void = {}
     /// Called when the last client has all its bytes and is gone.
@@ -31,11 +34,13 @@ final class Streams: EventHandler {
         self.loop = loop
         self.isTerminal = isTerminal
         self.log = log
+        isLogClosed = log == nil
         self.closesInputWithClient = closesInputWithClient
+        self.log?.onRotation = { [weak self] in self?.onLogRotation() }
     }
 
     var isDrained: Bool { sources.isEmpty }
-    var isIdle: Bool { clients.isEmpty }
+    var isIdle: Bool { clients.isEmpty && isLogClosed }
 
     // MARK: The program's ends
 
@@ -78,6 +83,11 @@ final class Streams: EventHandler {
 
     private func drained() {
         log?.finish()
+        log?.close { [weak self] in
+            guard let self else { return }
+            isLogClosed = true
+            if isIdle { onIdle() }
+        }
         input?.close()
         for client in clients { client.finish() }
         onDrained()
@@ -135,6 +145,6 @@ final class Streams: EventHandler {
     func remove(_ client: StreamClient) {
         clients.removeAll { $0 === client }
         throttle()
-        if clients.isEmpty { onIdle() }
+        if isIdle { onIdle() }
     }
 }

@@ -71,9 +71,13 @@ extension Container {
 extension ContainerRecord {
     /// Reads what the container's log driver kept; throws for one that keeps nothing.
     func logReader(_ services: Services) throws(BerthError) -> LogReader {
-        guard hostConfig.logConfig?.type != "none" else {
+        let driver = try LogDriver(hostConfig.logConfig, defaults: services.configuration)
+        guard driver.isReadable else {
             throw BerthError(.unimplemented, "configured logging driver does not support reading")
         }
-        return LogReader(path: logPath(services.configuration), tty: config.tty, watcher: services.logWatcher)
+        let directory = services.configuration.directory(of: id)
+        return LogReader(
+            path: driver.path(inDirectory: directory, id: id), tty: config.tty, watcher: services.logWatcher,
+            attributes: try driver.attributes(of: self))
     }
 }

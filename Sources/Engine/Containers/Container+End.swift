@@ -15,14 +15,15 @@ extension Container {
         let lived = exit.time - run.startedAt
         record.lastRun.finishedAt = exit.time
         record.lastRun.exitCode = exit.code
-        record.lastRun.outOfMemory = exit.outOfMemory
+        record.lastRun.outOfMemory = record.lastRun.outOfMemory || exit.outOfMemory
         record.isSupposedToRun = false
+        if exit.outOfMemory { await tellOutOfMemory() }
+        if let outOfMemoryReason, exit.code == 137 { record.lastRun.error = outOfMemoryReason }
         await leaveNetworks(namespaceEnds: true)
         tellVolumes("unmount")
         let delay = restartDelay(exit, lived: lived)
         phase = delay.map { .restarting(at: Clock.now() + $0 * 1_000_000) } ?? .exited
         publish()
-        if exit.outOfMemory { tell("oom") }
         tell("die", ["exitCode": "\(exit.code)", "execDuration": "\(lived / 1_000_000_000)"])
         if delay == nil, record.hostConfig.autoRemove {
             answerExitWaiters()

@@ -77,6 +77,8 @@ extension Container {
         shim = connection
         phase = .running(ContainerPhase.Run(pid: pid, process: process, startedAt: startedAt))
         record.lastRun = ContainerRecord.LastRun(startedAt: startedAt)
+        hasToldOutOfMemory = false
+        outOfMemoryReason = nil
         record.isSupposedToRun = true
         publish()
         follow(connection)
@@ -182,7 +184,23 @@ extension Container {
             publish()
         case .failed(let failure):
             logger.error("container \(record.shortID): \(failure.message)")
+        case .logRotated: compressLog()
+        case .outOfMemory: await killedForMemory()
         case .created, .ready, .started, .snapshot: break
+        }
+    }
+
+    private func compressLog() {
+        guard let driver = try? LogDriver(record.hostConfig.logConfig, defaults: services.configuration) else { return }
+        let (record, configuration, logger) = (record, services.configuration, logger)
+        let before = logCompression
+        logCompression = Task {
+            await before?.value
+            do {
+                try await blocking { try driver.compressOlderFiles(of: record, configuration) }
+            } catch {
+                logger.warning("compressing the log of container \(record.name): \(error)")
+            }
         }
     }
 

@@ -30,6 +30,11 @@ actor Container {
     var nextWaiter = 0
     var restartTimer: Task<Void, Never>?
     var healthMonitor: Task<Void, Never>?
+    /// The last of the compressions of the log, which follow one another.
+    var logCompression: Task<Void, Never>?
+    /// Of this run: whether the event was told, and what is said of its end.
+    var hasToldOutOfMemory = false
+    var outOfMemoryReason: String?
     /// Consecutive quick ends, for the restart delay.
     var quickEnds = 0
     /// Told by the engine: forget this container.
@@ -153,7 +158,8 @@ actor Container {
 
     // MARK: Signals
 
-    func kill(_ number: Int32) throws {
+    /// Returns, like Docker, when a container that was sent SIGKILL has ended.
+    func kill(_ number: Int32) async throws {
         let run = try requireRun("kill")
         if number == ProcessSignal.kill || number == ProcessSignal.named["TERM"] || number == record.stopSignal {
             record.wasStoppedByUser = true
@@ -162,6 +168,7 @@ actor Container {
         // A frozen process takes even SIGKILL only when it is thawed.
         if number == ProcessSignal.kill, run.isPaused { try services.cgroup(of: id).thaw() }
         tell("kill", ["signal": "\(number)"])
+        if number == ProcessSignal.kill { _ = await ended(within: 10) }
     }
 
     func pause() throws {

@@ -116,11 +116,7 @@ struct Creation {
         if host.autoRemove, let policy = host.restartPolicy?.name, !policy.isEmpty, policy != "no" {
             throw BerthError.invalidArgument("can't create 'AutoRemove' container with restart policy")
         }
-        let driver = host.logConfig?.type ?? ""
-        guard ["", "json-file", "local", "none"].contains(driver) else {
-            throw BerthError.invalidArgument(
-                "logger: no log driver named '\(driver)' is registered; use json-file or none")
-        }
+        _ = try LogDriver(host.logConfig, defaults: services.configuration)
         if host.networkMode == "host" || host.networkMode.hasPrefix("container:"), !config.hostname.isEmpty,
             host.networkMode.hasPrefix("container:"), !request.config.hostname.isEmpty
         {

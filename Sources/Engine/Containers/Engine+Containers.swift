@@ -166,9 +166,6 @@ extension Engine: ContainerBackend {
             throw BerthError.invalidArgument("Bad parameters: you must choose at least one stream")
         }
         let snapshot = try services.board.find(id)
-        guard snapshot.record.hostConfig.logConfig?.type != "none" else {
-            throw BerthError.invalidArgument("configured logging driver does not support reading")
-        }
         let record = snapshot.record
         let reader = try record.logReader(services)
         let container = try container(record.id)

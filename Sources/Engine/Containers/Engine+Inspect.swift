@@ -57,7 +57,7 @@ struct ContainerView {
             id: record.id, created: Clock.rfc3339(record.created), path: words.first ?? "",
             args: Array(words.dropFirst()), state: state, image: record.imageID.description,
             resolvConfPath: directory + "/resolv.conf", hostnamePath: directory + "/hostname",
-            hostsPath: directory + "/hosts", logPath: record.logPath(services.configuration), name: "/" + record.name,
+            hostsPath: directory + "/hosts", logPath: logPath(directory), name: "/" + record.name,
             restartCount: record.restartCount, driver: "overlay2", platform: record.platform.os,
             execIDs: snapshot.execIDs.isEmpty ? nil : snapshot.execIDs, hostConfig: record.hostConfig,
             graphDriver: GraphDriver(
@@ -66,6 +66,11 @@ struct ContainerView {
                     "WorkDir": record.workspace.work,
                 ], name: "overlay2"),
             mounts: mounts, config: record.config, networkSettings: networkSettings)
+    }
+
+    private func logPath(_ directory: String) -> String {
+        let driver = try? LogDriver(record.hostConfig.logConfig, defaults: services.configuration)
+        return driver?.shownPath(inDirectory: directory, id: record.id) ?? ""
     }
 
     private var state: ContainerState {

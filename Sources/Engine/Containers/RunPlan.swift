@@ -21,7 +21,8 @@ struct RunPlan: Sendable {
     /// Blocking: writes the files and returns the message.
     func write() throws -> Launch {
         let bundle = services.configuration.bundle(of: record.id)
-        try Files.makeDirectories(bundle + "/rootfs", mode: 0o711)
+        // Not for other users of the host: `config.json` holds the environment, and with it secrets.
+        try Files.makeDirectories(bundle + "/rootfs", mode: 0o700)
         try? Files.unlink(bundle + "/exit")
         try writeEtcFiles()
         let spec = try services.specs.build(input)
@@ -38,23 +39,14 @@ struct RunPlan: Sendable {
         launch.user = record.config.user
         launch.additionalGroups = record.hostConfig.groupAdd ?? []
         launch.seccompFile = try SeccompKey.file(input, services)
-        launch.log = log
+        launch.log = try LogDriver(record.hostConfig.logConfig, defaults: services.configuration)
+            .log(for: record, directory: services.configuration.directory(of: record.id))
+        if let path = launch.log?.path, !path.isEmpty { try Files.makeDirectories(Files.parent(of: path), mode: 0o710) }
         launch.keepsInputOpen = record.config.openStdin
         launch.closesInputWithClient = record.config.stdinOnce
         launch.ports = ports
         launch.names = record.nameService(services)
         return launch
-    }
-
-    private var log: Log? {
-        let settings = record.hostConfig.logConfig
-        let driver = settings.flatMap { $0.type.isEmpty ? nil : $0.type } ?? services.configuration.logDriver
-        guard driver != "none" else { return nil }
-        let options = services.configuration.logOptions.merging(settings?.config ?? [:]) { $1 }
-        return Log(
-            path: record.logPath(services.configuration),
-            maximumSize: options["max-size"].flatMap { ByteCount.parse($0) } ?? 10_000_000,
-            maximumFiles: options["max-file"].flatMap(Int32.init) ?? 5)
     }
 
     private var ports: [PublishedPort] {
@@ -127,12 +119,6 @@ struct RunPlan: Sendable {
     }
 }
 
-extension ContainerRecord {
-    func logPath(_ configuration: EngineConfiguration) -> String {
-        "\(configuration.directory(of: id))/\(id)-json.log"
-    }
-}
-
 /// What a container's seccomp filter depends on, as the key of the cache.
 enum SeccompKey {
     static func file(_ input: SpecInput, _ services: Services) throws -> String {
@@ -143,22 +129,5 @@ enum SeccompKey {
             (host.securityOpt ?? []).filter { $0.hasPrefix("seccomp") }.joined(separator: ","),
         ].joined(separator: "|")
         return try services.seccomp.file(for: key) { try services.specs.seccompFilter(for: input) }
-    }
-}
-
-/// Byte counts as users write them.
-enum ByteCount {
-    /// `10m`, `512k`, `1g`, `4096`, `10MB`; powers of 1024. Nil when it is none.
-    static func parse(_ text: String) -> Int64? {
-        let lower = text.lowercased()
-        let digits = lower.prefix { $0.isNumber }
-        guard let number = Int64(digits) else { return nil }
-        switch lower.dropFirst(digits.count) {
-        case "", "b": return number
-        case "k", "kb", "kib": return number << 10
-        case "m", "mb", "mib": return number << 20
-        case "g", "gb", "gib": return number << 30
-        default: return nil
-        }
     }
 }

@@ -20,7 +20,7 @@ final class LogCursor {
         if let tail {
             var finder = LogTail(tail)
             for (index, candidate) in open.enumerated() {
-                guard let start = try finder.start(in: candidate.file) else { continue }
+                guard let start = try finder.start(in: candidate.file()) else { continue }
                 open.removeSubrange((index + 1)...)
                 offset = start
                 break
@@ -37,7 +37,7 @@ final class LogCursor {
     /// Reads one piece and gives its lines to the encoder.
     func step(_ encoder: inout LogEncoder) throws(SystemError) -> Step {
         guard let open = current else { return try advance(&encoder) }
-        let count = try open.file.read(into: buffer, at: offset)
+        let count = try open.file().read(into: buffer, at: offset)
         if count == 0 { return try advance(&encoder) }
         offset += Int64(count)
         take(UnsafeRawBufferPointer(rebasing: buffer[..<count]), &encoder)
@@ -50,7 +50,7 @@ final class LogCursor {
             if let open = current {
                 if files.isCurrent(open) { return try restartIfTruncated(open) }
                 // It was rotated away; what was written just before that is still to be read.
-                let last = try open.file.read(into: buffer, at: offset)
+                let last = try open.file().read(into: buffer, at: offset)
                 if last > 0 {
                     offset += Int64(last)
                     take(UnsafeRawBufferPointer(rebasing: buffer[..<last]), &encoder)
@@ -71,7 +71,7 @@ final class LogCursor {
 
     /// A log of a single file is emptied instead of rotated.
     private func restartIfTruncated(_ open: LogFiles.Open) throws(SystemError) -> Step {
-        guard try open.file.status().size < offset else { return .atEnd }
+        guard try open.file().status().size < offset else { return .atEnd }
         offset = 0
         unfinished.removeAll()
         return .read

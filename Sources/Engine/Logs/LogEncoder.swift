@@ -33,8 +33,23 @@ struct LogEncoder {
         until = options.until?.timeNano
         details =
             options.details
-            ? Array(attributes.sorted { $0.key < $1.key }.map { "\($0)=\($1)" }.joined(separator: ",").utf8) + [0x20]
+            ? Array(
+                attributes.sorted { $0.key < $1.key }.map { "\(Self.escaped($0))=\(Self.escaped($1))" }
+                    .joined(separator: ",").utf8) + [0x20]
             : []
+    }
+
+    /// As in the query of a URL, so that commas and spaces of values do not look like separators.
+    private static func escaped(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF")
+        return text.utf8.map { byte -> String in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e:
+                String(UnicodeScalar(byte))
+            case 0x20: "+"
+            default: "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
+            }
+        }.joined()
     }
 
     /// Takes a line of the file, without its newline.

@@ -2,14 +2,41 @@ import Errors
 import Glibc
 import Linux
 
-/// The files of a rotated log: `path` is being written, `path.1` was before it, and so on.
+/// The files of a rotated log: `path` is being written, `path.1` was before it, and so on; older ones
+/// may be compressed, as `path.1.gz`.
 struct LogFiles {
     let path: String
 
-    /// An open file of a log; a rename does not change what it is.
-    struct Open {
-        let file: FileDescriptor
+    /// An open file of a log; neither a rename nor its compression changes what it is.
+    final class Open {
+        private let source: FileDescriptor
+        private let directory: String
+        private let isCompressed: Bool
+        private var plain: FileDescriptor?
         let inode: UInt64
+
+        fileprivate init(_ source: FileDescriptor, isCompressed: Bool, directory: String) throws(SystemError) {
+            self.source = source
+            self.isCompressed = isCompressed
+            self.directory = directory
+            inode = try source.status().inode
+        }
+
+        /// The records. A compressed file is expanded when it is first asked for.
+        func file() throws(SystemError) -> FileDescriptor {
+            guard isCompressed else { return source }
+            if let plain { return plain }
+            let made = try LogCompression.expand(source, in: directory)
+            plain = made
+            return made
+        }
+
+        /// The compressed file has the time of what it was made from.
+        fileprivate func isSame(as other: Open) throws(SystemError) -> Bool {
+            if inode == other.inode { return true }
+            guard isCompressed || other.isCompressed else { return false }
+            return try source.status().modified == other.source.status().modified
+        }
     }
 
     /// Opens the files, newest first, down to (and without) the one that is known already. Newest
@@ -21,25 +48,30 @@ struct LogFiles {
         var index = 0
         while missing < 2 {
             defer { index += 1 }
-            guard let open = try open(index == 0 ? path : "\(path).\(index)") else {
+            guard let open = try open(index == 0 ? path : "\(path).\(index)", orCompressed: index > 0) else {
                 // In the middle of a rotation there is no newest file for a moment.
                 missing += index == 0 ? 0 : 2
                 continue
             }
-            if open.inode == known?.inode { break }
-            if !found.contains(where: { $0.inode == open.inode }) { found.append(open) }
+            if let known, try open.isSame(as: known) { break }
+            var isNew = true
+            for other in found where try open.isSame(as: other) { isNew = false }
+            if isNew { found.append(open) }
         }
         return found
     }
 
-    private func open(_ path: String) throws(SystemError) -> Open? {
-        do throws(SystemError) {
-            let file = try FileDescriptor.open(path, O_RDONLY)
-            return Open(file: file, inode: try file.status().inode)
-        } catch {
-            if error.errno == ENOENT { return nil }
-            throw error
+    private func open(_ path: String, orCompressed mayBeCompressed: Bool) throws(SystemError) -> Open? {
+        let directory = Files.parent(of: path)
+        for suffix in mayBeCompressed ? ["", ".gz"] : [""] {
+            do throws(SystemError) {
+                return try Open(
+                    FileDescriptor.open(path + suffix, O_RDONLY), isCompressed: !suffix.isEmpty, directory: directory)
+            } catch {
+                if error.errno != ENOENT { throw error }
+            }
         }
+        return nil
     }
 
     /// Whether the file that is being written is this one.
@@ -99,12 +131,18 @@ struct LogTail {
 
     /// Whether the text of a record ends with a newline, told by what stands before its stream.
     private static func endsLine(_ file: FileDescriptor, _ start: Int64, _ end: Int64) throws(SystemError) -> Bool {
-        let from = max(start, end - 160)
-        let bytes = try file.read(upTo: Int(end - from), at: from)
         let marker = Array(#"","stream":""#.utf8)
-        guard bytes.count > marker.count,
-            let place = (0...bytes.count - marker.count).last(where: { bytes[$0...].starts(with: marker) })
-        else { return true }
+        var bytes: [UInt8] = []
+        var found: Int?
+        // A record with attributes is longer behind its text.
+        for length: Int64 in [160, 64 * 1024] where found == nil {
+            let from = max(start, end - length)
+            bytes = try file.read(upTo: Int(end - from), at: from)
+            // The first: the name of an attribute may look the same.
+            guard bytes.count > marker.count else { continue }
+            found = (0...bytes.count - marker.count).first { bytes[$0...].starts(with: marker) }
+        }
+        guard let place = found else { return true }
         guard place >= 2, bytes[place - 1] == UInt8(ascii: "n") else { return false }
         // `\n` is a newline, `\\n` a backslash and an n.
         let backslashes = bytes[..<(place - 1)].reversed().prefix { $0 == UInt8(ascii: "\\") }.count

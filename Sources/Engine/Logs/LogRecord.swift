@@ -27,8 +27,8 @@ struct LogRecordParser {
     private mutating func parseUsual(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
         let start: StaticString = #"{"log":""#
         guard line.holds(start, at: 0), let quote = unescape(line, from: start.utf8CodeUnitCount) else { return false }
-        let output: StaticString = #"","stream":"stdout","time":""#
-        let error: StaticString = #"","stream":"stderr","time":""#
+        let output: StaticString = #"","stream":"stdout","#
+        let error: StaticString = #"","stream":"stderr","#
         if line.holds(output, at: quote) {
             stream = .output
         } else if line.holds(error, at: quote) {
@@ -36,7 +36,19 @@ struct LogRecordParser {
         } else {
             return false
         }
-        let begin = quote + output.utf8CodeUnitCount
+        // Attributes, if there are any, stand between the stream and the time, which is last.
+        let label: StaticString = #""time":""#
+        var place = quote + output.utf8CodeUnitCount
+        if line.holds(#""attrs":{"#, at: place) {
+            let last = line.count - label.utf8CodeUnitCount
+            guard
+                let found = stride(from: last, through: max(place, line.count - 60), by: -1)
+                    .first(where: { line.holds(label, at: $0) })
+            else { return false }
+            place = found
+        }
+        guard line.holds(label, at: place) else { return false }
+        let begin = place + label.utf8CodeUnitCount
         guard let close = line[begin...].firstIndex(of: UInt8(ascii: "\"")), close + 2 == line.count,
             line[close + 1] == UInt8(ascii: "}")
         else { return false }

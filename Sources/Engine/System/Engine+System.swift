@@ -43,7 +43,7 @@ extension Engine: SystemBackend {
         ]
         info.plugins.volume = ["local"]
         info.plugins.network = ["bridge", "host", "null"]
-        info.plugins.log = ["json-file", "none"]
+        info.plugins.log = LogDriver.Kind.allCases.map(\.rawValue).filter { $0 != "none" }.sorted()
         func has(_ controller: String) -> Bool {
             hierarchies.mountPoint(of: controller) != nil || hierarchies.version2Controllers.contains(controller)
         }

@@ -89,6 +89,12 @@ public struct SignalQueue: Sendable {
     }
 }
 
+/// `eventfd(2)`: a counter that becomes readable when the kernel or another process adds to it.
+public func makeEventCounter() throws(SystemError) -> FileDescriptor {
+    FileDescriptor(
+        owning: try systemCall("eventfd") { eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)) })
+}
+
 public enum Clock {
     /// Nanoseconds since 1970.
     public static func now() -> Int64 {
