@@ -17,6 +17,8 @@ final class FakeEngine: ComposeEngine {
         /// What fails, by the text of the call.
         var failures: [String: BerthError] = [:]
         var next = 1
+        /// What a pull or a push reports before its end, by the image's name.
+        var messages: [String: [ProgressMessage]] = [:]
         var waiters: [String: [CheckedContinuation<Void, Never>]] = [:]
     }
 
@@ -270,12 +272,20 @@ extension FakeEngine {
     ) async throws -> any AsyncSequence<ProgressMessage, any Error> & Sendable {
         try note("pull \(name)")
         with { $0.images[name] = ImageInspect(id: "sha256:\(name)") }
-        return AsyncThrowingStream { $0.finish() }
+        return messages(name)
     }
 
     func pushImage(_ name: String) async throws -> any AsyncSequence<ProgressMessage, any Error> & Sendable {
         try note("push \(name)")
-        return AsyncThrowingStream { $0.finish() }
+        return messages(name)
+    }
+
+    private func messages(_ name: String) -> AsyncThrowingStream<ProgressMessage, any Error> {
+        let messages = with { $0.messages[name] ?? [] }
+        return AsyncThrowingStream { continuation in
+            for message in messages { continuation.yield(message) }
+            continuation.finish()
+        }
     }
 
     func removeImage(_ name: String) async throws {

@@ -104,6 +104,21 @@ import Testing
         #expect(error?.message == "no such service: wbe; did you mean \"web\"?")
     }
 
+    /// Their labels come from the image that Compose built.
+    @Test func containersMadeByHandAreNobodys() async throws {
+        let engine = FakeEngine()
+        var request = ContainerCreateRequest()
+        request.config.labels = [Labels.project: "p", Labels.service: "web"]
+        let container = try await engine.createContainer(request, name: "by-hand", platform: nil)
+        try await engine.startContainer(container.id)
+        try await runner(yaml, engine).up(UpOptions())
+        engine.clear()
+        #expect(try await runner(yaml, engine).ps().map { $0.names[0] } == ["/p-db-1", "/p-web-1"])
+        try await runner(yaml, engine).down(DownOptions())
+        #expect(!engine.calls.contains { $0.contains("by-hand") })
+        #expect(engine.calls.contains("remove p-web-1"))
+    }
+
     @Test func imagesAreBuiltOrPulled() async throws {
         let engine = FakeEngine(images: [])
         let text = "name: p\nservices: {a: {build: .}, b: {image: far}, c: {image: named, build: .}}"
@@ -260,6 +275,23 @@ final class EventLog: Sendable {
         events.withLock { events in events.compactMap { if case .warning(let text) = $0 { text } else { nil } } }
     }
 
+    /// Why services were left out.
+    var skipped: [String: String] {
+        events.withLock { events in
+            var reasons: [String: String] = [:]
+            for case .progress(let resource, .skipped(let reason)) in events { reasons[resource.name] = reason }
+            return reasons
+        }
+    }
+
+    var transfers: [String] {
+        events.withLock { events in
+            events.compactMap {
+                if case .transfer(let service, _, let message) = $0 { "\(service) \(message.id)" } else { nil }
+            }
+        }
+    }
+
     var exits: [String] {
         events.withLock { events in
             events.compactMap {
@@ -318,6 +350,16 @@ final class EventLog: Sendable {
         #expect(sockets.holder(of: HostPort(address: nil, number: 8080, proto: "tcp")) == "4242")
         #expect(sockets.holder(of: HostPort(address: "10.0.0.1", number: 8080, proto: "tcp")) == nil)
         #expect(sockets.holder(of: HostPort(address: nil, number: 8080, proto: "udp")) == nil)
+    }
+
+    @Test func unitsOfProcesses() {
+        #expect(ProcessOwner.unit(cgroups: "0::/system.slice/nginx.service\n") == "nginx.service")
+        #expect(
+            ProcessOwner.unit(
+                cgroups: "12:pids:/system.slice/web@1.service/worker\n1:name=systemd:/system.slice/x.service")
+                == "web@1.service")
+        #expect(ProcessOwner.unit(cgroups: "0::/user.slice/user-0.slice/session-1.scope\n") == nil)
+        #expect(ProcessOwner.unit(cgroups: "0::/\n") == nil)
     }
 
     @Test func filesAreToldFromFolders() {

@@ -115,6 +115,8 @@ struct ComposeBoard {
         var end: ContinuousClock.Instant?
         /// Bytes of each layer that a service's image is moved in.
         var layers: [String: (current: Int64, total: Int64)] = [:]
+        /// What is done to layers, in the daemon's words.
+        var step = ""
     }
 
     private var rows: [Row] = []
@@ -134,10 +136,18 @@ struct ComposeBoard {
     }
 
     mutating func transfer(_ service: String, _ message: ProgressMessage) {
-        guard let index = rows.firstIndex(where: { $0.resource.kind == .service && $0.resource.name == service }),
-            let detail = message.progressDetail, detail.total > 0
+        guard let index = rows.firstIndex(where: { $0.resource.kind == .service && $0.resource.name == service })
         else { return }
-        rows[index].layers[message.id] = (detail.current, detail.total)
+        switch message.status {
+        case "Downloading", "Pushing":
+            guard let detail = message.progressDetail, detail.total > 0 else { return }
+            rows[index].layers[message.id] = (detail.current, detail.total)
+        default:
+            // Whatever comes after its transfer: the layer is there.
+            guard let layer = rows[index].layers[message.id] else { return }
+            rows[index].layers[message.id] = (layer.total, layer.total)
+        }
+        rows[index].step = message.status
     }
 
     /// Leaves what is shown as it is, and begins anew below it.
@@ -163,13 +173,27 @@ struct ComposeBoard {
         let shown = rows.count <= room ? rows : Array(rows.filter(\.activity.isOngoing).prefix(room))
         let names = shown.map { "\($0.resource.kind.rawValue) \($0.resource.name)" }
         let width = names.map(\.count).max() ?? 0
-        var lines = ["[+] Running \(done)/\(rows.count)"]
+        var lines = ["[+] \(work) \(done)/\(rows.count)"]
         for (row, name) in zip(shown, names) { lines.append(line(row, name.padded(to: width), now)) }
         var out = "\u{1B}[?2026h"
         if drawnLines > 0 { out += "\u{1B}[\(drawnLines)A" }
         out += "\r\u{1B}[J" + lines.map { $0 + "\n" }.joined() + "\u{1B}[?2026l"
         drawnLines = lines.count
         return out
+    }
+
+    /// What is going on, in one word.
+    private var work: String {
+        let words = Set(
+            rows.compactMap { row -> String? in
+                switch row.activity {
+                case .pulling, .pulled: "Pulling"
+                case .pushing, .pushed: "Pushing"
+                case .skipped, .failed: nil
+                default: "Running"
+                }
+            })
+        return words.count == 1 ? words.first ?? "Running" : "Running"
     }
 
     private func line(_ row: Row, _ name: String, _ now: ContinuousClock.Instant) -> String {
@@ -187,7 +211,11 @@ struct ComposeBoard {
             let (current, total) = row.layers.values.reduce((Int64(0), Int64(0))) {
                 ($0.0 + $1.current, $0.1 + $1.total)
             }
-            text += " \(Human.size(current, digits: 3))/\(Human.size(total, digits: 3))"
+            if current < total {
+                text += " \(Human.size(current, digits: 3))/\(Human.size(total, digits: 3))"
+            } else if row.step == "Extracting" {
+                text = row.step
+            }
         }
         let room = max(10, (Console.width ?? 80) - name.count - time.count - 8)
         return

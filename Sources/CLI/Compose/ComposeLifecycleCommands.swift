@@ -182,26 +182,31 @@ struct ComposeBuildCommand: ComposeMember {
 struct ComposePullCommand: ComposeMember {
     static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Pull the images of services", .any)
     static let flags: [Flag<ComposePullCommand>] = [
-        .bool(\.ignoreBuildable, "ignore-buildable", nil, "Leave out what can be built"),
-        .bool(\.ignoreFailures, "ignore-pull-failures", nil, "Go on when an image cannot be pulled"),
-        .bool(\.includeDependencies, "include-deps", nil, "Pull what the services need as well"),
+        .bool(\.options.skipsBuildable, "ignore-buildable", nil, "Leave out what can be built"),
+        .bool(\.options.ignoresFailures, "ignore-pull-failures", nil, "Go on when an image cannot be pulled"),
+        .bool(\.options.includesDependencies, "include-deps", nil, "Pull what the services need as well"),
+        .custom(\.options.policy, "policy", nil, "Which images (\"missing\"|\"always\")", value: "string") { text in
+            switch text {
+            case "missing": .missing
+            case "always": .always
+            default: throw BerthError.invalidArgument("must be \"missing\" or \"always\"")
+            }
+        },
         .bool(\.quiet, "quiet", "q", "Print nothing while pulling"),
-        .ignored("policy", takesValue: true), .ignored("parallel", takesValue: false),
+        .ignored("parallel", takesValue: false),
     ]
 
     var project = ComposeOptions()
-    var ignoreBuildable = false
-    var ignoreFailures = false
-    var includeDependencies = false
+    var options = PullOptions()
     var quiet = false
     var arguments: [String] = []
 
     func run(in session: Session) async throws {
         let loaded = try project.load(session, depth: .structure)
         let console = project.console(loaded, quiet: quiet)
-        try await project.runner(loaded, session, console).pull(
-            arguments, dependencies: includeDependencies, skipsBuildable: ignoreBuildable,
-            onFailure: ignoreFailures ? .warns : .fails)
+        var options = options
+        options.services = arguments
+        try await project.runner(loaded, session, console).pull(options)
         console.settle()
     }
 }
@@ -210,22 +215,22 @@ struct ComposePullCommand: ComposeMember {
 struct ComposePushCommand: ComposeMember {
     static let syntax = CommandSyntax("[OPTIONS] [SERVICE...]", "Push the images of services", .any)
     static let flags: [Flag<ComposePushCommand>] = [
-        .bool(\.ignoreFailures, "ignore-push-failures", nil, "Go on when an image cannot be pushed"),
-        .bool(\.includeDependencies, "include-deps", nil, "Push what the services need as well"),
+        .bool(\.options.ignoresFailures, "ignore-push-failures", nil, "Go on when an image cannot be pushed"),
+        .bool(\.options.includesDependencies, "include-deps", nil, "Push what the services need as well"),
         .bool(\.quiet, "quiet", "q", "Print nothing while pushing"),
     ]
 
     var project = ComposeOptions()
-    var ignoreFailures = false
-    var includeDependencies = false
+    var options = PushOptions()
     var quiet = false
     var arguments: [String] = []
 
     func run(in session: Session) async throws {
         let loaded = try project.load(session, depth: .structure)
         let console = project.console(loaded, quiet: quiet)
-        try await project.runner(loaded, session, console).push(
-            arguments, dependencies: includeDependencies, onFailure: ignoreFailures ? .warns : .fails)
+        var options = options
+        options.services = arguments
+        try await project.runner(loaded, session, console).push(options)
         console.settle()
     }
 }

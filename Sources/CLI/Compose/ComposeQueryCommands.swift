@@ -365,7 +365,7 @@ struct ComposeVersionCommand: ComposeMember {
         } else if format == "json" {
             Console.print(TemplateValue.row(["version": .string("v\(BerthVersion.version)")]).json)
         } else {
-            Console.print("Berth Compose version v\(BerthVersion.version)")
+            Console.write(session.program.composeVersionLine)
         }
     }
 }

@@ -34,6 +34,7 @@ struct ComposeImageOptions: Sendable {
     func policy() throws(BerthError) -> ImagePolicy {
         guard !(build && noBuild) else { throw .invalidArgument("--build and --no-build are incompatible") }
         var policy = ImagePolicy()
+        policy.pullsQuietly = quietPull
         policy.building = build ? .always : noBuild ? .never : .missing
         switch pull {
         case .always?: policy.pulling = .always

@@ -108,7 +108,7 @@ extension DaemonEngine {
     public func containerEvents(
         project: String
     ) async throws -> any AsyncSequence<EventMessage, any Error> & Sendable {
-        try await client.events(filters: ["type": ["container"], "label": [Labels.filter(project: project)]])
+        try await client.events(filters: ["type": ["container"], "label": Labels.containers(project: project)])
     }
 }
 

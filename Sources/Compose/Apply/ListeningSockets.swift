@@ -74,8 +74,9 @@ struct ListeningSockets: Sendable {
 
 /// Finds the process that holds a socket.
 enum ProcessOwner {
-    /// The name and ID of the process, such as `python3 (pid 4711)`; nil when it cannot be seen, for
-    /// want of rights or because it is a container's.
+    /// The name and ID of the process and the service that it belongs to, such as `python3 (pid 4711)` or
+    /// `nginx (pid 4712, nginx.service)`; nil when it cannot be seen, for want of rights or because it
+    /// is a container's.
     static func describe(inode: String) -> String? {
         guard let processes = try? FileManager.default.contentsOfDirectory(atPath: "/proc") else { return nil }
         for process in processes where process.allSatisfy(\.isNumber) {
@@ -84,12 +85,24 @@ enum ProcessOwner {
             for descriptor in descriptors {
                 let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(descriptor)")
                 guard link == "socket:[\(inode)]" else { continue }
-                let name =
-                    FileManager.default.contents(atPath: "/proc/\(process)/comm")
-                    .map { String(decoding: $0, as: UTF8.self).trimmed() } ?? "a process"
-                return "\(name) (pid \(process))"
+                let name = text("/proc/\(process)/comm")?.trimmed() ?? "a process"
+                if name == "systemd" { return "a socket unit of systemd (systemctl list-sockets shows it)" }
+                let unit = text("/proc/\(process)/cgroup").flatMap(unit(cgroups:)).map { ", \($0)" } ?? ""
+                return "\(name) (pid \(process)\(unit))"
             }
         }
         return nil
+    }
+
+    /// The systemd service in the lines of `/proc/PID/cgroup`.
+    static func unit(cgroups: String) -> String? {
+        for line in cgroups.split(separator: "\n") {
+            if let unit = line.split(separator: "/").first(where: { $0.hasSuffix(".service") }) { return String(unit) }
+        }
+        return nil
+    }
+
+    private static func text(_ path: String) -> String? {
+        FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
     }
 }

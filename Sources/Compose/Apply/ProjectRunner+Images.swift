@@ -17,6 +17,8 @@ public struct ImagePolicy: Sendable {
     public var building: Building = .missing
     /// `--pull`; nil leaves it to each service.
     public var pulling: PullPolicy?
+    /// `--quiet-pull`
+    public var pullsQuietly = false
     public var settings = BuildSettings()
 
     public init() {}
@@ -41,7 +43,7 @@ extension ProjectRunner {
                     "no image \"\(service.imageName(project: project.name))\" for service \"\(service.name)\": \(why)")
             }
         }
-        try await pull(toPull)
+        try await pull(toPull, quietly: policy.pullsQuietly)
         try await build(toBuild, policy.settings)
         var ids: [String: String] = [:]
         for service in services {
@@ -121,7 +123,11 @@ extension ProjectRunner {
             return
         }
         try await runner.build(buildable, settings)
-        if settings.push { try await runner.push(buildable.map(\.name)) }
+        if settings.push {
+            var options = PushOptions()
+            options.services = buildable.map(\.name)
+            try await runner.push(options)
+        }
     }
 
     private func build(_ services: [Service], _ settings: BuildSettings) async throws {
@@ -174,96 +180,6 @@ extension ProjectRunner {
             secrets: build.secrets.compactMap { reference in
                 project.secrets[reference.source].map { (reference.target ?? reference.source, $0.origin) }
             })
-    }
-
-    // MARK: pull and push
-
-    /// What `pull` and `push` do when one image fails.
-    public enum TransferFailure: Sendable { case fails, warns }
-
-    /// `pull`.
-    public func pull(
-        _ services: [String], dependencies: Bool = false, skipsBuildable: Bool = false,
-        onFailure: TransferFailure = .fails
-    ) async throws {
-        let project = try project.enabling(services)
-        var names = services.isEmpty ? Array(project.services.keys) : services
-        if dependencies { names = try DependencyGraph(project).closure(of: names) }
-        var wanted: [Service] = []
-        for service in names.compactMap({ project.services[$0] }) {
-            if service.image == nil {
-                report(.progress(ComposeResource(.service, service.name), .skipped(reason: "No image to be pulled")))
-            } else if skipsBuildable, service.build != nil {
-                report(.progress(ComposeResource(.service, service.name), .skipped(reason: "Image can be built")))
-            } else {
-                wanted.append(service)
-            }
-        }
-        try await with(project).pull(wanted, onFailure: onFailure)
-    }
-
-    private func pull(_ services: [Service], onFailure: TransferFailure = .fails) async throws {
-        var seen: Set<String> = []
-        // Services that share an image pull it once.
-        let unique = services.filter { seen.insert("\($0.image ?? "") \($0.platform ?? "")").inserted }
-        try await Parallel.each(unique) { service in
-            guard let image = service.image else { return }
-            let resource = ComposeResource(.service, service.name)
-            do {
-                try await track(resource, .pulling, .pulled) {
-                    for try await message in try await engine.pullImage(image, platform: service.platform) {
-                        try pass(message, service: service.name, image: image)
-                    }
-                }
-            } catch let error as BerthError {
-                // What can be built need not be there to be pulled.
-                guard onFailure == .warns || service.build != nil else {
-                    throw BerthError(
-                        error.code, "cannot pull image \"\(image)\" of service \"\(service.name)\": \(error.message)",
-                        cause: error)
-                }
-                report(.warning("cannot pull image \"\(image)\" of service \"\(service.name)\": \(error.message)"))
-            }
-        }
-    }
-
-    /// `push`.
-    public func push(
-        _ services: [String], dependencies: Bool = false, onFailure: TransferFailure = .fails
-    ) async throws {
-        let project = try project.enabling(services)
-        var names = services.isEmpty ? Array(project.services.keys) : services
-        if dependencies { names = try DependencyGraph(project).closure(of: names) }
-        var images: OrderedDictionary<String, String> = [:]
-        for service in names.compactMap({ project.services[$0] }) {
-            guard let image = service.image, let build = service.build else {
-                let reason = service.image == nil ? "No image name to push to" : "Image is not built here"
-                report(.progress(ComposeResource(.service, service.name), .skipped(reason: reason)))
-                continue
-            }
-            for name in [image] + build.tags where images[name] == nil { images[name] = service.name }
-        }
-        let failures = onFailure
-        try await Parallel.each(images.map { (image: $0.key, service: $0.value) }) { item in
-            do {
-                try await track(ComposeResource(.service, item.service), .pushing, .pushed) {
-                    for try await message in try await engine.pushImage(item.image) {
-                        try pass(message, service: item.service, image: item.image)
-                    }
-                }
-            } catch let error as BerthError {
-                let text = "cannot push image \"\(item.image)\" of service \"\(item.service)\": \(error.message)"
-                guard failures == .warns else { throw BerthError(error.code, text, cause: error) }
-                report(.warning(text))
-            }
-        }
-    }
-
-    /// Hands a line of progress on; a line that tells of a failure becomes one.
-    private func pass(_ message: ProgressMessage, service: String, image: String) throws {
-        let failure = message.errorDetail?.message ?? message.error
-        if !failure.isEmpty { throw BerthError.internal(failure) }
-        report(.transfer(service: service, image: image, message))
     }
 }
 

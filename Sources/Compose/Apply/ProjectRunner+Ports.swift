@@ -17,9 +17,10 @@ extension ProjectRunner {
         for (service, port) in wanted {
             if let holder = holders.first(where: { $0.holds(port) }) {
                 // The project's own container keeps the port, or is gone before the new one starts.
-                if holder.labels[Labels.project] == project.name { continue }
+                let maker = Labels.project(of: holder.labels)
+                if maker == project.name { continue }
                 let name = String((holder.names.first ?? holder.id).drop { $0 == "/" })
-                let owner = holder.labels[Labels.project].map { " of project \"\($0)\"" } ?? ""
+                let owner = maker.map { " of project \"\($0)\"" } ?? ""
                 throw taken(port, by: "container \(name)\(owner)", service, listeners, holders)
             }
             if let socket = listeners.holder(of: port) {

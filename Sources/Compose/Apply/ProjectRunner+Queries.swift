@@ -11,7 +11,7 @@ extension ProjectRunner {
     public func ps(_ services: [String] = [], all: Bool = false, orphans: Bool = true) async throws
         -> [ContainerSummary]
     {
-        let summaries = try await engine.containers(labels: [Labels.filter(project: project.name)])
+        let summaries = try await engine.containers(labels: Labels.containers(project: project.name))
         try check(services, among: summaries.map(PresentContainer.init))
         return summaries.filter { summary in
             let container = PresentContainer(summary)
@@ -90,7 +90,7 @@ extension ProjectRunner {
     /// `ls`: every project that has containers.
     public static func list(_ engine: any ComposeEngine, all: Bool = false) async throws -> [ProjectSummary] {
         var projects: OrderedDictionary<String, ProjectSummary> = [:]
-        for summary in try await engine.containers(labels: [Labels.project]) {
+        for summary in try await engine.containers(labels: [Labels.project, Labels.configHash]) {
             guard let name = summary.labels[Labels.project], summary.labels[Labels.oneOff] != Labels.flag(true)
             else { continue }
             var project = projects[name] ?? ProjectSummary(name: name, states: [:], configFiles: [])

@@ -40,7 +40,7 @@ public struct ProjectRunner: Sendable {
     ///
     /// - Parameter services: empty means all, orphans included.
     func containers(of services: [String] = [], oneOffs: Bool = false) async throws -> [PresentContainer] {
-        try await engine.containers(labels: [Labels.filter(project: project.name)])
+        try await engine.containers(labels: Labels.containers(project: project.name))
             .map(PresentContainer.init)
             .filter { (oneOffs || !$0.isOneOff) && (services.isEmpty || services.contains($0.service)) }
             .sorted { ($0.service, $0.number, $0.name) < ($1.service, $1.number, $1.name) }

@@ -22,6 +22,16 @@ public enum Labels {
     /// A filter for everything of a project.
     static func filter(project: String) -> String { "\(Self.project)=\(project)" }
 
+    /// A filter for the containers of a project. An image that Compose built bears the project's label, and
+    /// whatever is run from it by hand has it from there: that is nobody's but the user's. Only what
+    /// Compose made itself has a hash.
+    static func containers(project: String) -> [String] { [filter(project: project), configHash] }
+
+    /// The project that made a container; nil when none did.
+    static func project(of labels: [String: String]) -> String? {
+        labels[configHash] == nil ? nil : labels[project]
+    }
+
     /// Go's spelling, which Compose writes and filters by.
     static func flag(_ value: Bool) -> String { value ? "True" : "False" }
 }
