@@ -1,7 +1,9 @@
 """`berth compose`: a small project up and down, and the files that must be refused."""
 
 import json
+import os
 import re
+import socket
 import textwrap
 
 import pytest
@@ -227,6 +229,146 @@ def test_stop_start_restart(project, berth, name):
     assert berth("ps", "-q").out
 
 
+def test_the_versions_line_is_silent(project):
+    for version in ('"3.8"', "'3.8'", "'2'"):
+        project.write(f"version: {version}\nservices: {{a: {{image: busybox, command: [echo, hi]}}}}\n")
+        assert "version" not in project("up").text
+        assert "version" not in project("config").text
+        project("down")
+
+
+def test_logs_follow_restarts_and_end_with_the_last_container(project, berth, name):
+    project.write("""
+        services:
+          a: {image: busybox, command: [sh, -c, "echo a starts; trap 'exit 0' TERM; sleep 600 & wait"]}
+          b: {image: busybox, command: [sh, -c, "echo b starts; trap 'exit 0' TERM; sleep 600 & wait"]}
+    """)
+    project("up", "-d")
+    follower = berth.start("compose", "-p", name, "logs", "-f", cwd=project.folder)
+    seen = [follower.stdout.readline() for _ in range(2)]
+    project("restart", "a")
+    seen.append(follower.stdout.readline())
+    assert [re.sub(r" +", " ", line) for line in sorted(seen)] == ["a-1 | a starts\n"] * 2 + ["b-1 | b starts\n"]
+    project("stop")
+    assert follower.wait(10) == 0
+    follower.stdout.close()
+
+
+def test_ps_shows_what_ended_and_how(project, name):
+    project.write("""
+        services:
+          fails: {image: busybox, command: [sh, -c, exit 3]}
+          runs: {image: busybox, command: [sleep, "600"], ports: ["80"]}
+    """)
+    project("up", "-d")
+    eventually(lambda: "fails" not in project("ps").out)
+    assert f"{name}-runs-1" in project("ps").out
+    row = next(line for line in project("ps", "-a").lines if line.startswith(f"{name}-fails-1"))
+    assert "Exited (3)" in row
+    assert project("ps", "--services").lines == ["runs"]
+    project("down", "-t", "0")
+
+
+def test_dollar_tag(project, berth, name):
+    """l.436: `image: your-registry/frontend:${TAG:-latest}`."""
+    project.write("services: {frontend: {image: 'registry.test/frontend:${TAG:-latest}', command: [echo, ran]}}\n")
+    berth("tag", "busybox", "registry.test/frontend:latest")
+    berth("tag", "busybox", "registry.test/frontend:2")
+    for env, image in (({}, "latest"), ({"TAG": ""}, "latest"), ({"TAG": "2"}, "2")):
+        project("up", "-d", env=env)
+        assert json.loads(berth("inspect", f"{name}-frontend-1").out)[0]["Config"]["Image"] == f"registry.test/frontend:{image}"
+    project.fails("up", "-d", "--pull", "never", env={"TAG": "3"}, match="registry.test/frontend:3")
+    project("down")
+    berth("rmi", "registry.test/frontend:latest", "registry.test/frontend:2")
+
+
+def test_up_tells_of_newer_sources(chat, berth, name):
+    """l.369: every change needs a rebuild."""
+    chat("up", "-d")
+    assert "--build" not in chat("up", "-d").text
+    chat.write("newer page\n", "front/index.html")
+    text = chat("up", "-d").text
+    assert "front/index.html is newer than the image" in text and "up -d --build my-front" in text
+    chat.write("ignored\n", "back/.env")
+    assert "my-back" not in [line for line in chat("up", "-d").text.splitlines() if "newer" in line][0]
+    assert "newer" not in chat("up", "-d", "--build", "-t", "0").text
+
+
+def test_build_alone(chat, berth, name):
+    text = chat("build").text
+    assert f"{name}-front:0.1.0" in text and f"{name}-back:0.1.0" in text
+    assert berth("images", "-q", f"{name}-front:0.1.0").out and names(berth, name) == []
+    chat.write("FROM busybox\nRUN exit 4\n", "back/Dockerfile")
+    chat.fails("build", match='failed to build service "my-back": .*exit 4.* returned a non-zero code: 4', code=1)
+    chat("build", "my-front")
+    chat.fails("build", "my-fornt", match='no such service: my-fornt; did you mean "my-front"')
+
+
+def test_down_rmi(chat, berth, name, tmp_path):
+    chat("up", "-d")
+    chat("down", "--rmi", "local", "-t", "0")
+    assert berth("images", "-q", f"{name}-front:0.1.0").out, "an image with a name of its own is not a local one"
+    chat("up", "-d")
+    # What others use stays, and that is said.
+    berth("run", "-d", "--name", f"{name}-other", f"{name}-back:0.1.0")
+    result = chat("down", "--rmi", "all", "-t", "0")
+    assert re.search(rf"image {name}-back:0.1.0 is kept: .*container", result.text), result
+    assert berth("images", "-q", f"{name}-front:0.1.0").out == "" and berth("images", "-q", f"{name}-back:0.1.0").out
+    berth("rm", "-f", f"{name}-other")
+    chat("down", "--rmi", "all")
+    assert berth("images", "-q", f"{name}-back:0.1.0").out == ""
+    assert "busybox" in berth("images").out
+
+
+def test_containers_that_compose_did_not_make_are_left_alone(chat, berth, name):
+    """They have the project's label from the image that Compose built."""
+    chat("build", "my-back")
+    berth("run", "-d", "--name", f"{name}-by-hand", f"{name}-back:0.1.0")
+    assert f"{name}-by-hand" not in chat("ps", "-a").out
+    chat("up", "-d", "--remove-orphans")
+    for command in (["stop", "-t", "0"], ["kill"], ["down", "-t", "0"]):
+        chat(*command)
+        assert f"{name}-by-hand" in berth("ps", "--format", "{{.Names}}").lines, command
+
+
+def test_down_names_who_holds_a_network(chat, berth, name):
+    chat("up", "-d")
+    berth("run", "-d", "--name", f"{name}-guest", "--network", f"{name}_default", "busybox", "sleep", "600")
+    result = chat("down", "-t", "0")
+    assert re.search(rf"network {name}_default is still in use by {name}-guest: remove or disconnect", result.text), result
+    berth("rm", "-f", f"{name}-guest")
+    chat("down")
+    assert f"{name}_default" not in berth("network", "ls", "--format", "{{.Name}}").lines
+
+
+def test_volumes_are_kept_and_order_is_reversed(project, berth, name):
+    project.write("""
+        services:
+          front: {image: busybox, command: [sh, -c, "trap 'exit 0' TERM; sleep 600 & wait"], depends_on: [back]}
+          back: {image: busybox, command: [sh, -c, "trap 'exit 0' TERM; sleep 600 & wait"], volumes: ["data:/data"]}
+        volumes: {data: {}}
+    """)
+    project("up", "-d")
+    text = project("down").text
+    assert text.index(f"{name}-front-1  Removed") < text.index(f"{name}-back-1  Stopping")
+    assert f"{name}_data" in berth("volume", "ls", "-q").lines
+    project("down", "-v")
+
+
+def test_v1_spelling(berth, daemon, tmp_path, name):
+    """`docker-compose` and its `-v`; a link is all that it needs."""
+    link = tmp_path / "docker-compose"
+    link.symlink_to(berth.program)
+    compose = daemon.client(link)
+    assert re.match(r"Docker Compose version v?\d+\.\d+\.\d+", compose("-v").out)
+    assert compose("--version").out == compose("-v").out
+    assert re.match(r"Docker Compose version v?\d+", compose("version").out)
+    assert re.fullmatch(r"v?\d+\.\d+\.\d+\S*\n", compose("version", "--short").out)
+    (tmp_path / "docker-compose.yml").write_text("services: {a: {image: busybox, command: [echo, v1]}}\n")
+    assert "| v1\n" in compose("-p", name, "up", cwd=tmp_path).out
+    compose("-p", name, "down", cwd=tmp_path)
+
+
 def test_config(chat):
     out = chat("config").out
     assert "my-front:" in out and str(chat.folder / "front") in out
@@ -241,15 +383,45 @@ def test_project_name_is_the_folders(berth, tmp_path, name):
     berth("compose", "down", "-t", "0", cwd=folder)
 
 
-def test_port_taken_by_a_process(chat, berth, port, name):
-    import os
-    import socket
+def untouched(berth, name: str) -> bool:
+    """Nothing was made yet: no network, no container, no image."""
+    networks = berth("network", "ls", "--format", "{{.Name}}").lines
+    return names(berth, name) == [] and f"{name}_default" not in networks and not berth("images", "-q", f"{name}-*").out
 
+
+def test_port_taken_by_a_process(chat, berth, port, name):
     with socket.socket() as owner:
         owner.bind(("", port))
         owner.listen()
-        result = chat.fails("up", "-d", match=str(port))
-    assert str(os.getpid()) in result.text
+        result = chat.fails("up", "-d", match=f"Bind for 0.0.0.0:{port} failed: port is already allocated")
+    assert f"(pid {os.getpid()}" in result.text and re.search(r"publish another port such as \d+", result.text)
+    assert untouched(berth, name)
+
+
+def test_port_taken_by_a_container(chat, berth, port, name):
+    """All ports are looked at before anything starts: also that of the service that would start last."""
+    berth("run", "-d", "--name", f"{name}-owner", "-p", f"{port}:80", "busybox", "sleep", "600")
+    chat.fails("up", "-d", match=f"port is already allocated.*\"my-front\" needs it.*held by container {name}-owner")
+    assert untouched(berth, name)
+    berth("rm", "-f", f"{name}-owner")
+    chat("up", "-d")
+    # Its own containers do not stand in a project's way.
+    chat("up", "-d", "--force-recreate", "-t", "0")
+
+
+def test_port_taken_by_another_project(chat, berth, port, name, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "compose.yml").write_text(f"services: {{web: {{image: busybox, command: sleep 600, ports: ['{port}:80']}}}}\n")
+    berth("compose", "-p", f"{name}2", "up", "-d", cwd=other)
+    chat.fails("up", "-d", match=f'held by container {name}2-web-1 of project "{name}2"')
+    berth("compose", "-p", f"{name}2", "down", "-t", "0", cwd=other)
+
+
+def test_missing_env_file_is_told_before_anything_starts(chat, berth, name):
+    (chat.folder / "back/.env").unlink()
+    chat.fails("up", "-d", match=r'service "my-back" mounts .*/back/\.env at /app/\.env, but it does not exist')
+    assert untouched(berth, name) and not (chat.folder / "back/.env").exists()
 
 
 @pytest.mark.parametrize(

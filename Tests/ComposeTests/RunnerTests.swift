@@ -313,6 +313,7 @@ final class EventLog: Sendable {
     }
 
     @Test func timesOfLogs() {
+        #expect(LogTime("2026-11-24T07:10:28.5Z").date?.timeIntervalSince1970 == 1_795_504_228.5)
         #expect(LogTime("2026-11-24T07:10:28.123456789Z").unix == "1795504228.123456789")
         #expect(LogTime("0001-01-01T00:00:00Z").unix == nil && LogTime("").unix == nil)
         #expect(LogTime("2026-11-24T07:10:28Z") < LogTime("2026-11-24T07:10:28.5Z"))

@@ -3,9 +3,12 @@
 import base64
 import json
 import re
+import socket
+import ssl
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
@@ -47,11 +50,12 @@ class Registry:
     `with Registry(folder) as registry` runs one until the end of the block.
 
     auth: nothing, `"basic"` (htpasswd) or `"token"` (a token server beside it, as Docker Hub has one).
+    public: with tokens, what everybody may pull: beginnings of repositories' names.
     tls: HTTPS by a certificate authority of its own, whose certificate is `registry.ca`.
     """
 
-    def __init__(self, folder: Path, auth: str | None = None, tls: bool = False):
-        self.folder, self.auth, self.tls = folder, auth, tls
+    def __init__(self, folder: Path, auth: str | None = None, tls: bool = False, public: tuple[str, ...] = ("public/",)):
+        self.folder, self.auth, self.tls, self.public = folder, auth, tls, public
         self.port = free_port()
         self.log = folder / "registry.log"
         self.process: subprocess.Popen | None = None
@@ -105,8 +109,6 @@ class Registry:
             self.process.wait(10)
 
     def _listens(self) -> bool:
-        import socket
-
         assert self.process.poll() is None, f"the registry ended:\n{self.log.read_text()}"
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
@@ -123,7 +125,7 @@ class Registry:
             file.write_text(HTPASSWD)
             return {"auth": {"htpasswd": {"realm": "a registry of the tests", "path": str(file)}}}
         if self.auth == "token":
-            self.tokens = TokenServer(self.folder / "tokens")
+            self.tokens = TokenServer(self.folder / "tokens", self.public)
             return {"auth": {"token": {
                 "realm": self.tokens.url, "service": TokenServer.SERVICE, "issuer": TokenServer.ISSUER,
                 "rootcertbundle": str(self.tokens.certificate),
@@ -142,30 +144,53 @@ class Registry:
         return sum(request.moves_blob for request in self.requests()[since:])
 
     def repositories(self) -> list[str]:
-        return self._json("/v2/_catalog")["repositories"] or []
+        return self._json("/v2/_catalog", "registry:catalog:*")["repositories"] or []
 
     def tags(self, repository: str) -> list[str]:
-        return sorted(self._json(f"/v2/{repository}/tags/list")["tags"] or [])
+        """None of a repository that is not there."""
+        try:
+            return sorted(self._json(f"/v2/{repository}/tags/list", f"repository:{repository}:pull")["tags"] or [])
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+            return []
 
     def manifest(self, repository: str, tag: str) -> dict:
-        return self._json(f"/v2/{repository}/manifests/{tag}")
+        return self._json(f"/v2/{repository}/manifests/{tag}", f"repository:{repository}:pull")
 
-    def _json(self, path: str):
-        """Only of a registry that lets everybody in."""
+    def _json(self, path: str, scope: str):
         request = urllib.request.Request(self.url + path, headers={"Accept": MANIFEST_TYPES})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        if self.auth == "basic":
+            request.add_header("Authorization", "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode())
+        if self.auth == "token":
+            request.add_header("Authorization", "Bearer " + self.tokens.token(USER, [self.tokens.grant(scope, True)]))
+        trust = ssl.create_default_context(cafile=str(self.ca)) if self.tls else None
+        with urllib.request.urlopen(request, timeout=10, context=trust) as answer:
             return json.load(answer)
+
+    def publish(self, archive: bytes, name: str) -> None:
+        """Puts an archive of `docker save` there, by skopeo: as others would have."""
+        file = self.folder / "published.tar"
+        file.write_bytes(archive)
+        trust = ["--dest-cert-dir", str(self.ca.parent)] if self.tls else ["--dest-tls-verify=false"]
+        login = ["--dest-creds", f"{USER}:{PASSWORD}"] if self.auth else []
+        done = subprocess.run(
+            ["skopeo", "--insecure-policy", "copy", *trust, *login, f"docker-archive:{file}", f"docker://{self.host}/{name}"],
+            capture_output=True, text=True,
+        )
+        assert done.returncode == 0, done.stderr
 
 
 class TokenServer:
     """
     Gives tokens to those who know the password, as described in distribution's docs/spec/auth/token.md (GET) and
-    oauth.md (POST). Without a password one may pull what is below `public/`.
+    oauth.md (POST). Without a password one may pull what is public.
     """
 
     SERVICE, ISSUER = "registry of the tests", "token server of the tests"
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, public: tuple[str, ...]):
+        self.public = public
         _, self.certificate, self.key = make_certificates(folder)
         self.served: list[str] = []
         owner = self
@@ -218,12 +243,12 @@ class TokenServer:
         self.server.server_close()
         self.thread.join()
 
-    @staticmethod
-    def grant(scope: str, known: bool) -> dict:
-        kind, name, actions = scope.split(":", 1)[0], scope[scope.index(":") + 1:scope.rindex(":")], scope.rsplit(":", 1)[1]
+    def grant(self, scope: str, known: bool) -> dict:
+        kind, _, rest = scope.partition(":")
+        name, _, actions = rest.rpartition(":")
         allowed = actions.split(",")
         if not known:
-            allowed = [action for action in allowed if action == "pull" and name.startswith("public/")]
+            allowed = [action for action in allowed if action == "pull" and name.startswith(self.public)]
         return {"type": kind, "name": name, "actions": allowed}
 
     def token(self, user: str, access: list[dict]) -> str:

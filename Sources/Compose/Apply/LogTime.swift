@@ -11,8 +11,12 @@ struct LogTime: Comparable {
 
     private var whole: Substring { text.prefix { $0 != "." } }
 
-    /// Without the fraction; nil for a time that is not set (year 1) or not in UTC.
-    var date: Date? {
+    /// Nil for a time that is not set (year 1) or not in UTC.
+    var date: Date? { seconds.map { $0.addingTimeInterval(Double("0\(fraction)") ?? 0) } }
+
+    private var fraction: Substring { text.dropFirst(whole.count) }
+
+    private var seconds: Date? {
         guard let date = try? Date(whole + "Z", strategy: .iso8601), date.timeIntervalSince1970 > 0 else { return nil }
         return date
     }
@@ -20,6 +24,6 @@ struct LogTime: Comparable {
     /// Seconds since 1970 with their fraction, as `since` of the Engine API takes times; nil for a time
     /// that is not set.
     var unix: String? {
-        date.map { String(Int64($0.timeIntervalSince1970)) + text.dropFirst(whole.count) }
+        seconds.map { String(Int64($0.timeIntervalSince1970)) + fraction }
     }
 }
