@@ -81,6 +81,12 @@ int linux_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
     return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
 
+int linux_spawn_change_directory(posix_spawn_file_actions_t *actions, const char *path) {
+    return posix_spawn_file_actions_addchdir_np(actions, path);
+}
+
+char **linux_environment(void) { return environ; }
+
 const char *linux_strerror(int number, char *buffer, size_t size) { return strerror_r(number, buffer, size); }
 
 int linux_loopback_up(void) {

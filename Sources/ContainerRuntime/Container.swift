@@ -12,6 +12,17 @@ public struct ContainerPlan: Sendable {
     public var cgroup: Cgroup?
     public var process: ProcessPlan
     public var standardIO: StandardIO
+    /// For the state that hooks read; without it no hooks run.
+    public var identity: ContainerIdentity?
+    /// A listening socket: the process waits there for the word to start, not for its parent, which
+    /// may be gone by then.
+    public var startSocket: FileDescriptor?
+    /// Off: the root is moved over the old one instead of exchanged with it, which works on an
+    /// initial RAM file system and hides the host less well.
+    public var pivotsRoot = true
+    public var makesSessionKeyring = true
+    /// Mounts that only the parent may make.
+    var prepared = PreparedMounts()
 
     public init(
         spec: RuntimeSpec, root: RootFileSystem, bundle: String, cgroup: Cgroup?, process: ProcessPlan,
@@ -39,13 +50,19 @@ public enum StandardIO: Sendable {
 /// as the namespaces exist (their network can be set up then), `awaitReady` when the tree stands,
 /// `start` when the program runs.
 public final class NewContainer {
-    public let pid: pid_t
-    public let pidfd: FileDescriptor
+    public private(set) var pid: pid_t
+    public private(set) var pidfd: FileDescriptor
+    // Not the plan: it holds the container's ends of its streams, and as long as anybody has those open,
+    // the container's output has no end.
+    private let spec: RuntimeSpec
+    private let identity: ContainerIdentity?
     private let handshake: Handshake
 
-    private init(pid: pid_t, pidfd: FileDescriptor, handshake: Handshake) {
+    private init(pid: pid_t, pidfd: FileDescriptor, plan: ContainerPlan, handshake: Handshake) {
         self.pid = pid
         self.pidfd = pidfd
+        spec = plan.spec
+        identity = plan.identity
         self.handshake = handshake
     }
 
@@ -59,6 +76,8 @@ public final class NewContainer {
                 throw BerthError("making the cgroup", error)
             }
             if let resources = plan.spec.linux?.resources { try cgroup?.apply(resources) }
+            var plan = plan
+            plan.prepared = try PreparedMounts(plan)
             return try cloneIntoCgroup(plan)
         } catch {
             try? cgroup?.remove()
@@ -70,11 +89,12 @@ public final class NewContainer {
         do throws(SystemError) {
             let (parentEnd, childEnd) = try UnixSocket.pair()
             let namespaces = plan.spec.namespacesToMake.subtracting(.cgroup)
+            let takesDetour = plan.spec.entersByDetour
             let inCgroup = try plan.cgroup?.descriptorForClone()
-            let restore = try joinPIDNamespace(of: plan.spec)
+            let restore = takesDetour ? nil : try joinPIDNamespace(of: plan.spec)
             let result: Linux.Process.CloneResult
             do throws(SystemError) {
-                result = try Linux.Process.clone(namespaces: namespaces, cgroup: inCgroup)
+                result = try Linux.Process.clone(namespaces: takesDetour ? [] : namespaces, cgroup: inCgroup)
             } catch {
                 try? restore?()
                 throw error
@@ -84,7 +104,8 @@ public final class NewContainer {
                 ContainerInit(plan: plan, handshake: Handshake(socket: childEnd)).run()
             case .parent(let pid, let pidfd):
                 try restore?()
-                let container = NewContainer(pid: pid, pidfd: pidfd, handshake: Handshake(socket: parentEnd))
+                let container = NewContainer(
+                    pid: pid, pidfd: pidfd, plan: plan, handshake: Handshake(socket: parentEnd))
                 do throws(SystemError) {
                     try container.handshake.proceed()
                 } catch {
@@ -108,30 +129,74 @@ public final class NewContainer {
         return { () throws(SystemError) in try Linux.Process.join(own, .pid) }
     }
 
-    /// Waits until the tree stands. Returns the terminal's master where one was asked for.
+    /// Waits until the tree stands and the program could be executed. Writes the mappings of a user
+    /// namespace and runs the hooks of the host on the way. Returns the terminal's master where one was
+    /// asked for. When this throws, the child is gone; the cgroup is the caller's to remove.
     public func awaitReady() throws(StartFailure) -> FileDescriptor? {
-        switch try receive() {
-        case .ready(let terminal)?: return terminal
-        case .failed(let failure)?:
+        do {
+            while true {
+                switch try receive() {
+                case .mapIDs?:
+                    try IdentityMaps(spec).write(to: pid)
+                    try handshake.proceed()
+                case .entered(let number, let descriptor)?: try replaceChild(by: number, descriptor)
+                case .runHooks?:
+                    try runRuntimeHooks()
+                    try handshake.proceed()
+                case .ready(let terminal)?:
+                    try applyFromOutside()
+                    return terminal
+                case .failed(let failure)?: throw failure
+                case .listener?, nil:
+                    throw StartFailure(
+                        reason: .setup, message: "the container's first process ended while it was set up")
+                }
+            }
+        } catch {
             abandon()
-            throw failure
-        case nil:
-            abandon()
-            throw StartFailure(reason: .setup, message: "the container's first process ended while it was set up")
+            throw error as? StartFailure ?? StartFailure(reason: .setup, message: "\(error)")
         }
     }
 
-    /// Lets the program run; returns when `execve` succeeded.
-    public func start() throws(StartFailure) {
-        do throws(SystemError) {
-            try handshake.proceed()
-        } catch {
-            throw StartFailure(reason: .setup, message: "the container's first process is gone: \(error.reason)")
+    /// The process that went ahead into the namespaces hands over to one that was born in them.
+    private func replaceChild(by number: pid_t, _ descriptor: FileDescriptor) throws(SystemError) {
+        _ = try Linux.Process.wait(pid)
+        pid = number
+        pidfd = descriptor
+        try handshake.proceed()
+    }
+
+    private func runRuntimeHooks() throws(BerthError) {
+        guard let identity, let hooks = spec.hooks else { return }
+        let state = identity.state("creating", pid: pid)
+        try HookRunner(stage: "prestart", state: state, directory: identity.bundle).run(hooks.prestart)
+        try HookRunner(stage: "createRuntime", state: state, directory: identity.bundle).run(hooks.createRuntime)
+    }
+
+    /// What a process in a user namespace may not do to itself.
+    private func applyFromOutside() throws(SystemError) {
+        guard spec.usesUserNamespace, let process = spec.process else { return }
+        for limit in process.rlimits ?? [] {
+            guard let resource = ResourceLimits.number(of: limit.type) else {
+                throw SystemError("setrlimit", errno: EINVAL, subject: limit.type)
+            }
+            try ResourceLimits.set(resource, soft: limit.soft, hard: limit.hard, name: limit.type, of: pid)
         }
-        // The end of the stream means that `execve` closed the child's end.
-        if case .failed(let failure)? = try receive() {
+        guard let score = process.oomScoreAdj else { return }
+        do throws(SystemError) {
+            try Files.writeKernel("/proc/\(pid)/oom_score_adj", "\(score)")
+        } catch {
+            if error.errno != EACCES && error.errno != EPERM { throw error }
+        }
+    }
+
+    /// Lets the program run; returns when `execve` succeeded. Not for a container with a start socket.
+    public func start() throws(StartFailure) {
+        do throws(StartFailure) {
+            try ContainerStart(handshake: handshake, pidfd: pidfd).run()
+        } catch {
             abandon()
-            throw failure
+            throw error
         }
     }
 
@@ -146,42 +211,55 @@ public final class NewContainer {
     }
 
     /// Kills and reaps the child, which has not executed its program.
-    private func abandon() {
+    public func abandon() {
         try? Linux.Process.signal(SIGKILL, to: pidfd)
         _ = try? Linux.Process.wait(pid)
     }
 }
 
-extension RuntimeSpec {
-    /// New namespaces: those listed without a path.
-    var namespacesToMake: Namespaces {
-        (linux?.namespaces ?? []).reduce(into: []) { set, namespace in
-            if namespace.path == nil { set.insert(namespace.type.kernelFlag) }
-        }
+/// The word to start, and what follows until the program runs.
+public struct ContainerStart {
+    private let handshake: Handshake
+    private let pidfd: FileDescriptor
+    /// Gets the listener of the seccomp filter, where the filter has one.
+    private var deliver: (FileDescriptor) throws -> Void = { _ in }
+
+    init(handshake: Handshake, pidfd: FileDescriptor) {
+        self.handshake = handshake
+        self.pidfd = pidfd
     }
 
-    /// Existing namespaces to join, but for PID and user, which are joined before the clone.
-    var namespacesToJoin: [(Namespaces, path: String)] {
-        (linux?.namespaces ?? []).compactMap { namespace in
-            guard let path = namespace.path, namespace.type != .pid, namespace.type != .user else { return nil }
-            return (namespace.type.kernelFlag, path)
-        }
+    /// Connects to the start socket of the container whose first process is `pidfd`.
+    public init(
+        socketPath: String, pidfd: FileDescriptor, deliverListener: @escaping (FileDescriptor) throws -> Void
+    ) throws(SystemError) {
+        self.init(handshake: Handshake(socket: try UnixSocket.connect(socketPath)), pidfd: pidfd)
+        deliver = deliverListener
     }
 
-}
-
-extension RuntimeSpec.Namespace.Kind {
-    /// `CLONE_NEW…` of this kind.
-    public var kernelFlag: Namespaces {
-        switch self {
-        case .pid: .pid
-        case .network: .network
-        case .mount: .mount
-        case .ipc: .ipc
-        case .uts: .uts
-        case .user: .user
-        case .cgroup: .cgroup
-        case .time: .time
+    /// Returns when the program runs.
+    public func run() throws(StartFailure) {
+        do {
+            try handshake.proceed()
+            while let message = try handshake.receive() {
+                switch message {
+                case .failed(let failure): throw failure
+                case .listener(let number):
+                    try deliver(try Linux.Process.takeDescriptor(number, of: pidfd))
+                    try handshake.proceed()
+                default: throw StartFailure(reason: .setup, message: "the container's first process talks nonsense")
+                }
+            }
+            // The end of the stream means that `execve` closed the child's end.
+        } catch let failure as StartFailure {
+            throw failure
+        } catch let error as SystemError {
+            if error.errno == ECONNRESET || error.errno == EPIPE {
+                throw StartFailure(reason: .setup, message: "the container's first process is gone")
+            }
+            throw StartFailure(reason: .setup, message: "starting the container's first process: \(error)")
+        } catch {
+            throw StartFailure(reason: .setup, message: "\(error)")
         }
     }
 }

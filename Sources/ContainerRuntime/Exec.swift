@@ -12,6 +12,9 @@ public struct ExecPlan: Sendable {
     public var cgroup: Cgroup?
     /// Namespaces that the container has of its own.
     public var namespaces: Namespaces
+    public var makesSessionKeyring = true
+    /// Gets the listener of the seccomp filter, where the filter has one, with the program's number.
+    public var deliverListener: (@Sendable (FileDescriptor, pid_t) throws -> Void)?
 
     public init(
         process: ProcessPlan, standardIO: StandardIO, target: FileDescriptor, cgroup: Cgroup?, namespaces: Namespaces
@@ -49,8 +52,12 @@ public struct NewExec: Sendable {
                 throw StartFailure(reason: .setup, message: "the exec's process ended while it was set up")
             }
             try handshake.proceed()
+            if case .listener(let number)? = try expect(handshake) {
+                try plan.deliverListener?(try Linux.Process.takeDescriptor(number, of: pidfd), pid)
+                try handshake.proceed()
+                _ = try expect(handshake)
+            }
             // The end of the stream: `execve` closed it.
-            _ = try expect(handshake)
             return NewExec(pid: pid, terminal: terminal)
         } catch {
             try? Linux.Process.signal(SIGKILL, to: pidfd)
@@ -59,25 +66,29 @@ public struct NewExec: Sendable {
         }
     }
 
+    /// Makes the exec's process by way of a gate: a child that lets go of all that is the host's, joins
+    /// the container, and only then makes the process that its PID namespace shows. Born there first, it
+    /// would for a moment show the host's root, working directory and our descriptors to whoever in the
+    /// container may trace (CAP_SYS_PTRACE).
+    ///
     /// The child's end of the handshake is closed here when this returns: an end that the parent held
     /// too would never tell it that the child is gone.
     private static func clone(_ plan: ExecPlan) throws -> (pid_t, FileDescriptor, Handshake) {
         let (parentEnd, childEnd) = try UnixSocket.pair()
         let inCgroup = try plan.cgroup?.descriptorForClone()
-        // A PID namespace is entered by being born in it: the parent points there for one clone.
-        let ownPIDs = try FileDescriptor.open("/proc/self/ns/pid", O_RDONLY)
-        let joinsPIDs = plan.namespaces.contains(.pid)
-        if joinsPIDs { try Linux.Process.join(plan.target, .pid) }
-        let result = Result { try Linux.Process.clone(cgroup: inCgroup) }
-        switch result {
-        case .success(.child):
-            ExecInit(plan: plan, handshake: Handshake(socket: childEnd)).run()
-        case .success(.parent(let pid, let pidfd)):
-            if joinsPIDs { try Linux.Process.join(ownPIDs, .pid) }
+        switch try Linux.Process.clone(cgroup: inCgroup) {
+        case .child: ExecGate(plan: plan, handshake: Handshake(socket: childEnd)).run()
+        case .parent(let gate, _):
+            _ = try Linux.Process.wait(gate)
+            // All that the gate had to say is there. If it was killed, perhaps nothing is, and a process
+            // that it made ends when it finds our end closed.
+            try parentEnd.setNonBlocking()
+            let message = try expect(Handshake(socket: parentEnd))
+            try parentEnd.setNonBlocking(false)
+            guard case .entered(let pid, let pidfd)? = message else {
+                throw StartFailure(reason: .setup, message: "the exec's process was killed while it was set up")
+            }
             return (pid, pidfd, Handshake(socket: parentEnd))
-        case .failure(let error):
-            if joinsPIDs { try Linux.Process.join(ownPIDs, .pid) }
-            throw error
         }
     }
 
@@ -86,7 +97,7 @@ public struct NewExec: Sendable {
         do throws(SystemError) {
             message = try handshake.receive()
         } catch {
-            if error.errno == ECONNRESET { return nil }
+            if error.errno == ECONNRESET || error.errno == EAGAIN { return nil }
             throw error
         }
         if case .failed(let failure)? = message { throw failure }
@@ -94,10 +105,77 @@ public struct NewExec: Sendable {
     }
 }
 
-/// The exec's process, from `clone` to `execve`.
+/// The way of an exec into the container. It makes the exec's process as a child of its own parent.
+private struct ExecGate {
+    let plan: ExecPlan
+    let handshake: Handshake
+
+    func run() -> Never {
+        do {
+            try enter()
+        } catch {
+            handshake.send(StartFailure(reason: .setup, message: "exec: \(error)"))
+        }
+        _exit(1)
+    }
+
+    private func enter() throws {
+        // The container's processes could otherwise trace the next one the moment they see it.
+        try Linux.Process.setDumpable(false)
+        let entrances = try plan.cgroup?.version1Entrances() ?? []
+        try Linux.Process.closeAll(
+            from: 3 + plan.process.preservedDescriptors, except: [handshake.socket, plan.target] + streams + entrances)
+        let nulls = try plan.standardIO.hideNull()
+        try setAffinity(plan.process.process.execCPUAffinity?.initial)
+        try join()
+        switch try Linux.Process.clone(asSibling: true) {
+        case .child: ExecInit(plan: plan, handshake: handshake, entrances: entrances, nulls: nulls).run()
+        case .parent(let pid, let pidfd): try handshake.sendEntered(pid: pid, pidfd: pidfd)
+        }
+        _exit(0)
+    }
+
+    private func join() throws(SystemError) {
+        do throws(SystemError) {
+            // All at once: there is no moment in which some namespaces are the container's and some ours.
+            try Linux.Process.join(plan.target, plan.namespaces)
+        } catch {
+            guard error.errno == EPERM, plan.namespaces.contains(.user) else { throw error }
+            try joinOneByOne()
+        }
+        guard plan.namespaces.contains(.user) else { return }
+        try becomeNamespaceRoot()
+        try Linux.Process.setDumpable(false)
+    }
+
+    /// Some are not the user namespace's own, and are joined with the host's rights first.
+    private func joinOneByOne() throws(SystemError) {
+        let all: [Namespaces] = [.cgroup, .ipc, .uts, .network, .pid, .time, .mount]
+        var left: [Namespaces] = []
+        for namespace in all where plan.namespaces.contains(namespace) {
+            do throws(SystemError) {
+                try Linux.Process.join(plan.target, namespace)
+            } catch {
+                guard error.errno == EPERM else { throw error }
+                left.append(namespace)
+            }
+        }
+        try Linux.Process.join(plan.target, .user)
+        for namespace in left { try Linux.Process.join(plan.target, namespace) }
+    }
+
+    private var streams: [FileDescriptor] {
+        guard case .descriptors(let input, let output, let error) = plan.standardIO else { return [] }
+        return [input, output, error]
+    }
+}
+
+/// The exec's process, from its birth in the container to `execve`.
 private struct ExecInit {
     let plan: ExecPlan
     let handshake: Handshake
+    let entrances: [FileDescriptor]
+    let nulls: Set<Int32>
 
     func run() -> Never {
         do {
@@ -111,22 +189,37 @@ private struct ExecInit {
     }
 
     private func prepareAndExecute() throws -> Never {
-        // The container's processes could otherwise trace this one the moment it joins them.
-        try Linux.Process.setDumpable(false)
         guard try handshake.awaitProceed() else { _exit(1) }
-        try plan.cgroup?.joinVersion1()
-        // All at once: there is no moment in which some namespaces are the container's and some ours.
-        try Linux.Process.join(plan.target, plan.namespaces.subtracting(.pid))
-        try joinNewSessionKeyring()
+        try Cgroup.enter(entrances)
+        try setAffinity(plan.process.process.execCPUAffinity?.final)
+        if plan.makesSessionKeyring { try joinNewSessionKeyring() }
         var terminal: PseudoTerminal?
         if case .terminal(let rows, let columns) = plan.standardIO {
             let made = try PseudoTerminal(in: try FileDescriptor.openDirectory("/dev"))
             if rows > 0, columns > 0 { try Terminal.setSize(made.master, rows: rows, columns: columns) }
             terminal = made
         }
+        try plan.standardIO.take(terminal, nulls: nulls)
+        let launch = try ProcessLaunch.prepare(
+            plan.process, mayDropGroups: !plan.namespaces.contains(.user) || namespaceLetsGroupsBeDropped())
         try handshake.sendReady(terminal: terminal?.master)
         guard try handshake.awaitProceed() else { _exit(1) }
-        try plan.standardIO.take(terminal)
-        try ProcessLaunch(plan: plan.process).execute()
+        try launch.execute { number throws(SystemError) in
+            try handshake.sendListener(number)
+            guard try handshake.awaitProceed() else { _exit(1) }
+        }
+    }
+}
+
+/// `execCPUAffinity` of the specification.
+private func setAffinity(_ list: String?) throws(StartFailure) {
+    guard let list, !list.isEmpty else { return }
+    guard let cpus = Scheduling.parseCPUs(list) else {
+        throw StartFailure(reason: .setup, message: "execCPUAffinity: \"\(list)\" is not a list of CPUs")
+    }
+    do throws(SystemError) {
+        try Scheduling.setAffinity(cpus)
+    } catch {
+        throw StartFailure(reason: .setup, message: "execCPUAffinity \(list): \(error)")
     }
 }

@@ -1,20 +1,35 @@
 import Errors
+import Glibc
 import Linux
 
 /// What a container's first process and its parent tell each other over a socket pair, in order:
 ///
-///     parent → child   proceed     user mappings are written
-///     child  → parent  ready       the tree stands; with the terminal's master where there is one
-///     parent → child   proceed     start: network and hooks are done
-///     child  → parent  (end)       `execve` closed the socket: the program runs
+///     parent → child   proceed
+///     child  → parent  mapIDs, entered   only on the way by user namespaces (see NamespaceEntry)
+///     child  → parent  runHooks          the mounts stand, the root is not switched yet (if there are hooks)
+///     parent → child   proceed
+///     child  → parent  ready             all is set up; with the terminal's master where there is one
+///     parent → child   proceed           start
+///     child  → parent  listener          the filter has a listener, which the parent takes and hands on
+///     parent → child   proceed
+///     child  → parent  (end)             `execve` closed the socket: the program runs
 ///
-/// At any point the child may say `failed` instead, and ends.
+/// An exec begins with `entered`. At any point the child may say `failed` instead, and ends. Where
+/// creating and starting are two commands, the words from `start` on go over a connection to the
+/// container's start socket.
 struct Handshake {
     let socket: FileDescriptor
 
     enum Message {
+        /// The child that spoke so far hands over to this one, which is in the container's namespaces.
+        case entered(pid: pid_t, pidfd: FileDescriptor)
         case ready(terminal: FileDescriptor?)
         case failed(StartFailure)
+        case runHooks
+        /// The number that the seccomp listener has in the child.
+        case listener(Int32)
+        /// The child has made a user namespace, whose mappings are the parent's to write.
+        case mapIDs
     }
 
     // MARK: The parent's words
@@ -23,48 +38,78 @@ struct Handshake {
 
     /// The child's next message; nil when it executed its program (or was killed).
     func receive() throws(SystemError) -> Message? {
-        let (head, descriptors) = try UnixSocket.receive(upTo: 5, over: socket)
-        guard let tag = head.first else { return nil }
-        if tag == Tag.ready { return .ready(terminal: descriptors.first) }
-        var rest = Array(head.dropFirst())
-        while rest.count < 4 {
-            let more = try socket.read(upTo: 4 - rest.count)
+        let (first, descriptors) = try UnixSocket.receive(upTo: Self.headLength, over: socket)
+        guard let tag = first.first else { return nil }
+        guard let head = try complete(first, to: Self.headLength) else { return nil }
+        let number = Int32(bitPattern: head[1...4].reversed().reduce(0) { $0 << 8 | UInt32($1) })
+        switch Tag(rawValue: tag) {
+        case .entered: return descriptors.first.map { .entered(pid: number, pidfd: $0) }
+        case .ready: return .ready(terminal: descriptors.first)
+        case .runHooks: return .runHooks
+        case .listener: return .listener(number)
+        case .mapIDs: return .mapIDs
+        case .failed:
+            let reason = StartFailure.Reason(rawValue: head[5]) ?? .setup
+            let text = try complete([], to: Int(number)) ?? []
+            return .failed(StartFailure(reason: reason, message: String(decoding: text, as: UTF8.self)))
+        case nil: throw SystemError("handshake", errno: EPROTO, subject: "message \(tag)")
+        }
+    }
+
+    /// Reads on until there are this many bytes; nil when the stream ends before.
+    private func complete(_ bytes: [UInt8], to count: Int) throws(SystemError) -> [UInt8]? {
+        var bytes = bytes
+        while bytes.count < count {
+            let more = try socket.read(upTo: count - bytes.count)
             if more.isEmpty { return nil }
-            rest += more
+            bytes += more
         }
-        let length = Int(rest[0]) | Int(rest[1]) << 8 | Int(rest[2]) << 16
-        let reason = StartFailure.Reason(rawValue: rest[3]) ?? .setup
-        var text: [UInt8] = []
-        while text.count < length {
-            let more = try socket.read(upTo: length - text.count)
-            if more.isEmpty { break }
-            text += more
-        }
-        return .failed(StartFailure(reason: reason, message: String(decoding: text, as: UTF8.self)))
+        return bytes
     }
 
     // MARK: The child's words
 
     /// Waits for the parent; false when it is gone.
-    func awaitProceed() throws(SystemError) -> Bool { try !socket.read(upTo: 1).isEmpty }
+    func awaitProceed() throws(SystemError) -> Bool {
+        do throws(SystemError) {
+            return try !socket.read(upTo: 1).isEmpty
+        } catch {
+            if error.errno == ECONNRESET { return false }
+            throw error
+        }
+    }
+
+    func sendEntered(pid: pid_t, pidfd: FileDescriptor) throws(SystemError) {
+        try UnixSocket.send(Self.head(.entered, pid), descriptors: [pidfd], over: socket)
+    }
 
     func sendReady(terminal: FileDescriptor?) throws(SystemError) {
-        try UnixSocket.send([Tag.ready], descriptors: terminal.map { [$0] } ?? [], over: socket)
+        try UnixSocket.send(Self.head(.ready), descriptors: terminal.map { [$0] } ?? [], over: socket)
     }
+
+    func sendRunHooks() throws(SystemError) { try socket.writeAll(Self.head(.runHooks)) }
+    func sendMapIDs() throws(SystemError) { try socket.writeAll(Self.head(.mapIDs)) }
+    func sendListener(_ number: Int32) throws(SystemError) { try socket.writeAll(Self.head(.listener, number)) }
 
     func send(_ failure: StartFailure) {
         let text = Array(failure.message.utf8.prefix(1 << 16))
-        let length = text.count
-        let head = [
-            Tag.failed, UInt8(length & 255), UInt8(length >> 8 & 255), UInt8(length >> 16 & 255),
-            failure.reason.rawValue,
-        ]
-        try? socket.writeAll(head + text)
+        try? socket.writeAll(Self.head(.failed, Int32(text.count), failure.reason.rawValue) + text)
     }
 
-    private enum Tag {
-        static let ready: UInt8 = 1
-        static let failed: UInt8 = 2
+    // MARK: Form: tag, 32-bit number (little endian), reason
+
+    private static let headLength = 6
+
+    private static func head(_ tag: Tag, _ number: Int32 = 0, _ reason: UInt8 = 0) -> [UInt8] {
+        let bits = UInt32(bitPattern: number)
+        return [
+            tag.rawValue, UInt8(bits & 255), UInt8(bits >> 8 & 255), UInt8(bits >> 16 & 255), UInt8(bits >> 24), reason,
+        ]
+    }
+
+    private enum Tag: UInt8 {
+        case ready = 1
+        case failed, entered, runHooks, listener, mapIDs
     }
 }
 

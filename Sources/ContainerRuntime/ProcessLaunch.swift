@@ -13,60 +13,96 @@ public struct ProcessPlan: Sendable {
     /// Make the working directory where it is missing, as Docker does for the first process.
     public var createsWorkingDirectory = false
     public var seccomp: SeccompFilter?
+    /// `SECCOMP_FILTER_FLAG_*`.
+    public var seccompFlags: UInt32 = 0
+    /// The filter asks a listener, which the parent hands to whoever is to answer.
+    public var seccompHasListener = false
+    /// A program that outlives its parent would run unwatched; off where the parent is a mere command.
+    public var diesWithParent = true
+    /// So many descriptors from 3 on are the program's.
+    public var preservedDescriptors: Int32 = 0
+    fileprivate let isOfOrdinaryUser = geteuid() != 0
 
     public init(process: RuntimeSpec.Process) { self.process = process }
 }
 
 /// The last steps before `execve`, in an order that matters; the same for a container's first
-/// process and for an exec.
+/// process and for an exec. All that can fail is done by `prepare`; what is left then is the filter,
+/// which would otherwise judge our own calls, and `execve` itself.
 struct ProcessLaunch {
     let plan: ProcessPlan
+    private let program: String
+    private let environment: [String]
+    /// Given up by `execute`, once the filter is loaded.
+    private let capabilities: ProcessCapabilities?
     private var process: RuntimeSpec.Process { plan.process }
 
-    /// Turns this process into the program. Returns only by throwing.
-    func execute() throws(StartFailure) -> Never {
-        let (user, environment) = try resolveUser()
-        if plan.createsWorkingDirectory { try makeWorkingDirectory() }
-        try setup("limits") { () throws(SystemError) in try applyLimits() }
-        let capabilities = self.capabilities(for: user)
-        let withoutPrivilege = process.noNewPrivileges == true
+    /// Makes this process what the program is to be. `limitsAreSet`: by the parent, since a process in a
+    /// user namespace may not raise its own; `mayDropGroups`: a user namespace of an ordinary user keeps
+    /// the groups it came with.
+    static func prepare(
+        _ plan: ProcessPlan, mayDropGroups: Bool = true, limitsAreSet: Bool = false
+    ) throws(StartFailure) -> ProcessLaunch {
+        let steps = LaunchSteps(plan: plan, mayDropGroups: mayDropGroups)
+        let (user, environment) = try steps.resolveUser()
+        if plan.createsWorkingDirectory { try steps.makeWorkingDirectory() }
+        try setup("limits") { () throws(SystemError) in
+            try steps.applyScheduling()
+            if !limitsAreSet { try steps.applyLimits() }
+        }
+        let capabilities = steps.capabilities(for: user)
         try setup("privileges") { () throws(SystemError) in
-            if withoutPrivilege { try Linux.Process.setNoNewPrivileges() }
-            // Without no_new_privs the filter needs CAP_SYS_ADMIN, so it comes before that is given up.
-            if !withoutPrivilege { try plan.seccomp?.load() }
+            try steps.applyLabels()
+            let process = plan.process
+            if process.noNewPrivileges == true { try Linux.Process.setNoNewPrivileges() }
             // The bounding set needs CAP_SETPCAP: before the change of user.
             try capabilities?.applyBounding()
             try ProcessCapabilities.keepOverUserChange()
-            try become(user)
-            try capabilities?.apply()
+            try steps.become(user)
+            // Without no_new_privs the filter needs CAP_SYS_ADMIN, so that is given up after it.
+            let isFiltered = plan.seccomp != nil && process.noNewPrivileges != true
+            try capabilities?.apply(keeping: isFiltered ? .systemAdministration : [])
             if let mask = process.user.umask { umask(mode_t(mask)) }
         }
-        // As the user: a directory that only root may enter is no working directory for others.
-        guard chdir(process.cwd.isEmpty ? "/" : process.cwd) == 0 else {
-            throw StartFailure(
-                reason: .environment,
-                message: "chdir to cwd (\"\(process.cwd)\") set in config.json failed: \(errnoText(errno))")
-        }
+        try steps.enterWorkingDirectory()
+        let program = try steps.findProgram(plan.process.args?.first ?? "", environment)
+        return ProcessLaunch(plan: plan, program: program, environment: environment, capabilities: capabilities)
+    }
+
+    /// Turns this process into the program. Returns only by throwing. `listen` is told the number of the
+    /// filter's listener and waits until somebody has it.
+    func execute(listen: (Int32) throws(SystemError) -> Void) throws(StartFailure) -> Never {
         let arguments = process.args ?? []
-        let program = try findProgram(arguments.first ?? "", environment)
-        try setup("seccomp") { () throws(SystemError) in
+        try Self.setup("seccomp") { () throws(SystemError) in
             Linux.Process.resetSignals()
-            // A program that outlives its shim would run unwatched.
-            try Linux.Process.setParentDeathSignal(SIGKILL)
-            try Linux.Process.closeOnExec(from: 3)
-            // With no_new_privs, as late as can be: nothing of ours need be allowed by the filter.
-            if withoutPrivilege { try plan.seccomp?.load() }
+            // After the change of user, which clears it.
+            if plan.diesWithParent { try Linux.Process.setParentDeathSignal(SIGKILL) }
+            try Linux.Process.closeOnExec(from: 3 + plan.preservedDescriptors)
+            // As late as can be: nothing of ours need be allowed by the filter, but for what gives up the
+            // right to load it.
+            if let filter = plan.seccomp {
+                if plan.seccompHasListener {
+                    // The parent takes the listener out of this process, as a debugger would; an ordinary
+                    // user has to be let.
+                    if plan.isOfOrdinaryUser { try Linux.Process.setDumpable(true) }
+                    let listener = try filter.loadWithListener(flags: plan.seccompFlags)
+                    try listen(listener.rawValue)
+                } else {
+                    try filter.load(flags: plan.seccompFlags)
+                }
+                if process.noNewPrivileges != true { try capabilities?.apply() }
+            }
         }
         do throws(SystemError) {
             try Linux.Process.execute(program, arguments, environment: environment)
         } catch {
             throw StartFailure(
                 reason: error.errno == ENOENT ? .notFound : .notExecutable,
-                message: "exec: \"\(arguments.first ?? "")\": \(execReason(error.errno, program))")
+                message: "exec: \"\(arguments.first ?? "")\": \(Self.reason(error.errno, program))")
         }
     }
 
-    private func execReason(_ code: Int32, _ program: String) -> String {
+    private static func reason(_ code: Int32, _ program: String) -> String {
         switch code {
         case ENOENT: "stat \(program): no such file or directory (or its interpreter is missing)"
         case ENOEXEC: "exec format error (the program is for another architecture, or a script without #!)"
@@ -74,137 +110,11 @@ struct ProcessLaunch {
         }
     }
 
-    private func setup(_ what: String, _ body: () throws(SystemError) -> Void) throws(StartFailure) {
+    private static func setup(_ what: String, _ body: () throws(SystemError) -> Void) throws(StartFailure) {
         do throws(SystemError) {
             try body()
         } catch {
             throw StartFailure(reason: .setup, message: "setting \(what): \(error)")
         }
-    }
-
-    // MARK: Who
-
-    private func resolveUser() throws(StartFailure) -> (RuntimeSpec.User, [String]) {
-        let lookup = UserLookup()
-        var environment = process.env ?? []
-        var user = process.user
-        var home: String
-        if let text = plan.user {
-            let found = try lookup.resolve(text, additionalGroups: plan.additionalGroups)
-            user.uid = found.user.uid
-            user.gid = found.user.gid
-            user.additionalGids = found.user.additionalGids
-            home = found.home
-        } else {
-            home = lookup.home(of: user.uid)
-        }
-        if !environment.contains(where: { $0.hasPrefix("HOME=") }) { environment.append("HOME=\(home)") }
-        return (user, environment)
-    }
-
-    private func become(_ user: RuntimeSpec.User) throws(SystemError) {
-        let groups = (user.additionalGids ?? []).map { gid_t($0) }
-        try systemCall("setgroups") { setgroups(groups.count, groups) }
-        try giveStandardIO(to: user.uid)
-        try setGroup(user.gid)
-        try setUser(user.uid)
-    }
-
-    /// `/dev/stdout` and its like open the stream again by name, which its owner alone may do.
-    private func giveStandardIO(to uid: UInt32) throws(SystemError) {
-        guard uid != 0 else { return }
-        for number: Int32 in 0...2 {
-            var status = stat()
-            guard fstat(number, &status) == 0 else { continue }
-            let kind = status.st_mode & S_IFMT
-            // Not the host's /dev/null, nor any file that was handed in.
-            let isOurs = kind == S_IFIFO || (kind == S_IFCHR && isatty(number) == 1)
-            if isOurs { try systemCall("fchown") { fchown(number, uid, status.st_gid) } }
-        }
-    }
-
-    /// The sets asked for. A user other than root starts without effective capabilities unless
-    /// they are ambient, as `execve` would have it anyway.
-    private func capabilities(for user: RuntimeSpec.User) -> ProcessCapabilities? {
-        guard let wanted = process.capabilities else { return nil }
-        var sets = ProcessCapabilities(
-            bounding: CapabilitySet(names: wanted.bounding ?? []),
-            effective: CapabilitySet(names: wanted.effective ?? []),
-            permitted: CapabilitySet(names: wanted.permitted ?? []),
-            inheritable: CapabilitySet(names: wanted.inheritable ?? []),
-            ambient: CapabilitySet(names: wanted.ambient ?? []))
-        if user.uid != 0 {
-            sets.effective = sets.ambient
-            sets.permitted = sets.ambient
-        }
-        return sets
-    }
-
-    // MARK: Limits
-
-    private func applyLimits() throws(SystemError) {
-        for limit in process.rlimits ?? [] {
-            guard let resource = ResourceLimits.number(of: limit.type) else {
-                throw SystemError("setrlimit", errno: EINVAL, subject: limit.type)
-            }
-            try ResourceLimits.set(resource, soft: limit.soft, hard: limit.hard, name: limit.type)
-        }
-        guard let score = process.oomScoreAdj else { return }
-        do throws(SystemError) {
-            try Files.writeKernel("/proc/self/oom_score_adj", "\(score)")
-        } catch {
-            // Lowering takes CAP_SYS_RESOURCE, which a host may withhold from us: then it stays.
-            if error.errno != EACCES && error.errno != EPERM { throw error }
-        }
-    }
-
-    private func makeWorkingDirectory() throws(StartFailure) {
-        guard !process.cwd.isEmpty, !Files.exists(process.cwd) else { return }
-        do throws(SystemError) {
-            try Files.makeDirectories(process.cwd)
-        } catch {
-            throw StartFailure(
-                reason: .environment, message: "making the working directory \(process.cwd): \(error.reason)")
-        }
-    }
-
-    // MARK: What
-
-    /// Finds the program as a shell would, with the container's own `PATH`.
-    private func findProgram(_ name: String, _ environment: [String]) throws(StartFailure) -> String {
-        guard !name.isEmpty else {
-            throw StartFailure(reason: .notFound, message: "no command specified")
-        }
-        if name.contains("/") {
-            guard Files.exists(name) else {
-                throw StartFailure(
-                    reason: .notFound, message: "exec: \"\(name)\": stat \(name): no such file or directory")
-            }
-            return try executable(name, as: name)
-        }
-        let path =
-            environment.last { $0.hasPrefix("PATH=") }?.dropFirst(5)
-            ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        var denied: String?
-        for directory in path.split(separator: ":", omittingEmptySubsequences: false) {
-            let candidate = (directory.isEmpty ? "." : directory) + "/" + name
-            guard Files.exists(candidate) else { continue }
-            if access(candidate, X_OK) == 0, let status = try? Files.status(candidate), !status.isDirectory {
-                return candidate
-            }
-            denied = candidate
-        }
-        if let denied { return try executable(denied, as: name) }
-        throw StartFailure(reason: .notFound, message: "exec: \"\(name)\": executable file not found in $PATH")
-    }
-
-    private func executable(_ path: String, as name: String) throws(StartFailure) -> String {
-        if let status = try? Files.status(path), status.isDirectory {
-            throw StartFailure(reason: .notExecutable, message: "exec: \"\(name)\": is a directory")
-        }
-        guard access(path, X_OK) == 0 else {
-            throw StartFailure(reason: .notExecutable, message: "exec: \"\(name)\": permission denied")
-        }
-        return path
     }
 }

@@ -12,19 +12,107 @@ public enum RootFileSystem: Sendable {
     case overlay(OverlayLayers, mountPoint: String)
 }
 
+/// How the container's root becomes the root of its process.
+enum RootSwitch {
+    /// `pivot_root`; then the root gets this propagation. `isShared`: the old root has peers on the host.
+    case pivot(propagation: Mount.Propagation?, isShared: Bool)
+    /// The root is moved over the old one.
+    case move
+    /// `chroot` alone: the mount namespace is not this container's, and others go on using its root.
+    case changeRoot
+}
+
 /// Builds the container's file system tree, in its own mount namespace, before the root is switched.
-struct TreeBuilder {
+final class TreeBuilder {
     let spec: RuntimeSpec
-    let source: RootFileSystem
     let bundle: String
+    let cgroup: Cgroup?
+    private let source: RootFileSystem
+    private let prepared: PreparedMounts
+    private let pivots: Bool
+    /// Mounts that are read-only in the end, but take the mount points of others before.
+    var lateReadOnly: [(mount: FileDescriptor, path: String)] = []
+
+    init(_ plan: ContainerPlan) {
+        spec = plan.spec
+        source = plan.root
+        bundle = plan.bundle
+        cgroup = plan.cgroup
+        prepared = plan.prepared
+        pivots = plan.pivotsRoot
+    }
 
     /// Everything up to, but not including, the switch of roots. Returns the new root.
     func build() throws(BerthError) -> RootDirectory {
+        guard hasOwnMounts else { return try buildInOthersNamespace() }
         try detachPropagation()
         let root = RootDirectory(descriptor: try mountRoot())
-        for mount in spec.mounts ?? [] { try self.mount(mount, in: root) }
+        try makeMounts(in: root)
         return root
     }
+
+    private var hasOwnMounts: Bool { spec.namespacesToMake.contains(.mount) }
+
+    private func makeMounts(in root: RootDirectory) throws(BerthError) {
+        for (index, mount) in (spec.mounts ?? []).enumerated() {
+            try self.mount(mount, prepared: prepared.binds[index], in: root)
+        }
+    }
+
+    /// In a namespace that was joined, mounts are made for all who are in it: that is what was asked for.
+    /// In the host's, they would be made on the host.
+    private func buildInOthersNamespace() throws(BerthError) -> RootDirectory {
+        let isHost = !spec.ownNamespaces.contains(.mount)
+        let paths = (spec.linux?.maskedPaths ?? []) + (spec.linux?.readonlyPaths ?? [])
+        guard !isHost || (spec.mounts ?? []).isEmpty && paths.isEmpty, spec.root?.readonly != true else {
+            throw .invalidArgument(
+                "mounts, maskedPaths, readonlyPaths and a read-only root need a new mount namespace in linux.namespaces"
+            )
+        }
+        guard case .directory(let path) = source else {
+            throw .invalidArgument("layers of an image need a new mount namespace")
+        }
+        do throws(SystemError) {
+            let root = RootDirectory(descriptor: try FileDescriptor.open(path, FileDescriptor.pathOnly | O_DIRECTORY))
+            try makeMountsThrowing(in: root)
+            return root
+        } catch {
+            throw BerthError("opening the root file system", error)
+        }
+    }
+
+    private func makeMountsThrowing(in root: RootDirectory) throws(SystemError) {
+        do throws(BerthError) {
+            try makeMounts(in: root)
+        } catch {
+            throw error.cause as? SystemError ?? SystemError("mount", errno: EINVAL, subject: error.message)
+        }
+    }
+
+    var rootSwitch: RootSwitch {
+        guard hasOwnMounts else { return .changeRoot }
+        guard pivots else { return .move }
+        let propagation: Mount.Propagation? =
+            switch spec.linux?.rootfsPropagation {
+            case "shared", "rshared": .shared
+            case "slave", "rslave": .slave
+            case "unbindable", "runbindable": .unbindable
+            default: nil  // private already
+            }
+        return .pivot(propagation: propagation, isShared: isShared)
+    }
+
+    private var isShared: Bool { ["shared", "rshared"].contains(spec.linux?.rootfsPropagation) }
+
+    /// Whether `/dev` is the host's own, which is left as it is.
+    var showsDevicesOfHost: Bool {
+        (spec.mounts ?? []).contains { mount in
+            let options = MountOptions(mount.options ?? [])
+            return (options.isBind || mount.type == "bind") && ["/dev", "/dev/"].contains(mount.destination)
+        }
+    }
+
+    // MARK: The root
 
     /// Mounts made from here on stay in this namespace; unmounts on the host still arrive, so that
     /// the container does not pin file systems of the host.
@@ -32,8 +120,10 @@ struct TreeBuilder {
         let wanted: Mount.Propagation =
             switch spec.linux?.rootfsPropagation {
             case "shared", "rshared": .shared
-            case "private", "rprivate": .private
-            default: .slave
+            case "private", "rprivate", "unbindable", "runbindable": .private
+            case nil, "", "slave", "rslave": .slave
+            case let other?:
+                throw .invalidArgument("linux.rootfsPropagation: \"\(other)\" is not known")
             }
         do throws(SystemError) {
             let top = try FileDescriptor.open("/", FileDescriptor.pathOnly | O_DIRECTORY)
@@ -47,12 +137,16 @@ struct TreeBuilder {
         do throws(SystemError) {
             switch source {
             case .directory(let path):
-                let mount = try Mount.clone(path, recursive: true)
+                let mount = try prepared.root.orElse { () throws(SystemError) in try Mount.clone(path, recursive: true)
+                }
                 try Mount.setAttributes(mount, propagation: .private, recursive: true)
-                try Mount.attach(mount, at: path)
+                // What is mounted on a shared mount is mounted on all its peers: on the host, too.
+                if isShared { try makePrivate(mountOf: path) }
+                try attachRoot(mount, at: path)
                 return mount
             case .overlay(let layers, let mountPoint):
                 let mount = try Mount.overlay(layers)
+                if isShared { try makePrivate(mountOf: mountPoint) }
                 try Mount.attach(mount, at: mountPoint)
                 return mount
             }
@@ -61,96 +155,36 @@ struct TreeBuilder {
         }
     }
 
-    // MARK: One mount
-
-    private func mount(_ mount: RuntimeSpec.Mount, in root: RootDirectory) throws(BerthError) {
-        let options = MountOptions(mount.options ?? [])
-        do throws(SystemError) {
-            if options.isBind || mount.type == "bind" {
-                try bind(mount, options, in: root)
-            } else if mount.type == "cgroup" {
-                try mountCgroups(mount, options, in: root)
-            } else {
-                let target = try root.makeDirectories(mount.destination)
-                try Mount.attach(try fileSystem(mount.type ?? "none", mount.source, options), on: target)
+    /// The directory itself may be out of reach for root of a user namespace; then any other will do,
+    /// since the place is gone after the switch of roots.
+    private func attachRoot(_ mount: FileDescriptor, at path: String) throws(SystemError) {
+        for place in [path, "/mnt", "/tmp", "/run"] {
+            do throws(SystemError) {
+                return try Mount.attach(mount, at: place)
+            } catch {
+                guard error.errno == EACCES, prepared.root != nil, place != "/run" else { throw error }
             }
-            if let propagation = options.propagation, let mounted = try root.find(mount.destination) {
-                try Mount.setAttributes(mounted, propagation: propagation, recursive: options.propagationIsRecursive)
-            }
-        } catch {
-            throw BerthError(
-                "mounting \"\(mount.source ?? mount.type ?? "")\" to rootfs at \"\(mount.destination)\"", error)
         }
     }
 
-    private func fileSystem(
-        _ type: String, _ source: String?, _ options: MountOptions
-    ) throws(SystemError) -> FileDescriptor {
-        let configuration = try Mount.Configuration(type)
-        if let source { try configuration.set("source", source) }
-        for item in options.data where item != "newinstance" {
-            if let equals = item.firstIndex(of: "=") {
-                try configuration.set(String(item[..<equals]), String(item[item.index(after: equals)...]))
-            } else {
-                try configuration.setFlag(item)
-            }
-        }
-        // A read-only tmpfs must still take the mount points made in it: see `makeReadOnly`.
-        return try configuration.mount(options.set)
+    private func makePrivate(mountOf path: String) throws(SystemError) {
+        let resolved = try absolutePath(path)
+        let place = MountInfo.parse(try Files.readText("/proc/self/mountinfo"))
+            .map(\.mountPoint)
+            .filter { $0 == "/" || resolved == $0 || resolved.hasPrefix($0 + "/") }
+            .max { $0.utf8.count < $1.utf8.count }
+        guard let place else { return }
+        try Mount.setAttributes(try FileDescriptor.open(place, FileDescriptor.pathOnly), propagation: .private)
     }
 
-    private func bind(
-        _ mount: RuntimeSpec.Mount, _ options: MountOptions, in root: RootDirectory
-    ) throws(SystemError) {
-        var source = mount.source ?? ""
-        if !source.hasPrefix("/") { source = bundle + "/" + source }
-        let isDirectory = try Files.status(source).isDirectory
-        let clone = try Mount.clone(source, recursive: options.isRecursive)
-        if !options.set.isEmpty || !options.clear.isEmpty {
-            try Mount.setAttributes(
-                clone, set: options.set, clear: options.clear, recursive: options.attributesAreRecursive)
-        }
-        let target = try isDirectory ? root.makeDirectories(mount.destination) : root.makeFile(mount.destination)
-        try Mount.attach(clone, on: target)
-    }
-
-    /// The container's own view of its cgroup: the version 2 tree, or one directory per version 1
-    /// hierarchy. It is rooted at the container's cgroup by its cgroup namespace.
-    private func mountCgroups(
-        _ mount: RuntimeSpec.Mount, _ options: MountOptions, in root: RootDirectory
-    ) throws(SystemError) {
-        let hierarchies = try CgroupHierarchies.detect()
-        if hierarchies.mode == .v2 {
-            let tree = try Mount.Configuration("cgroup2").mount(options.set)
-            try Mount.attach(tree, on: try root.makeDirectories(mount.destination))
-            return
-        }
-        let directory = try Mount.Configuration("tmpfs")
-        try directory.set("mode", "755")
-        let top = try directory.mount(options.set.subtracting(.readOnly))
-        try Mount.attach(top, on: try root.makeDirectories(mount.destination))
-        for hierarchy in hierarchies.version1 {
-            let name = Files.lastComponent(of: hierarchy.mountPoint)
-            let controllers = try Mount.Configuration("cgroup")
-            for controller in hierarchy.controllers {
-                if controller.hasPrefix("name=") {
-                    try controllers.setFlag("none")
-                    try controllers.set("name", String(controller.dropFirst(5)))
-                } else {
-                    try controllers.setFlag(controller)
-                }
-            }
-            try top.makeDirectory(name)
-            try Mount.attach(try controllers.mount(options.set), on: try top.open(name, FileDescriptor.pathOnly))
-            // `cpu,cpuacct` is also known by each of its names.
-            for controller in hierarchy.controllers where controller != name && !controller.hasPrefix("name=") {
-                do throws(SystemError) {
-                    try top.makeSymbolicLink(controller, to: name)
-                } catch {
-                    if error.errno != EEXIST { throw error }
-                }
+    /// The last thing to be done to the mounts.
+    func makeLateReadOnly() throws(BerthError) {
+        for (mount, path) in lateReadOnly {
+            do throws(SystemError) {
+                try Mount.setAttributes(mount, set: .readOnly)
+            } catch {
+                throw BerthError("making \(path) read-only", error)
             }
         }
-        if options.set.contains(.readOnly) { try Mount.setAttributes(top, set: .readOnly) }
     }
 }

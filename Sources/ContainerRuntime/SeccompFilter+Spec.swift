@@ -46,3 +46,45 @@ extension SeccompFilter {
         }
     }
 }
+
+extension RuntimeSpec.Seccomp {
+    /// `SECCOMP_FILTER_FLAG_*` for `seccomp(2)`.
+    public func filterFlags() throws(BerthError) -> UInt32 {
+        var bits: UInt32 = 0
+        for name in flags ?? [] {
+            guard let bit = Self.flagBits.first(where: { $0.name == name })?.bit else {
+                throw .invalidArgument("seccomp: unknown flag \(name)")
+            }
+            bits |= bit
+        }
+        return bits
+    }
+
+    static let flagBits: [(name: String, bit: UInt32)] = [
+        ("SECCOMP_FILTER_FLAG_TSYNC", 1 << 0), ("SECCOMP_FILTER_FLAG_LOG", 1 << 1),
+        ("SECCOMP_FILTER_FLAG_SPEC_ALLOW", 1 << 2), ("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", 1 << 5),
+    ]
+
+    /// Whether some call is to be decided by a listener.
+    public var asksListener: Bool {
+        defaultAction == "SCMP_ACT_NOTIFY" || (syscalls ?? []).contains { $0.action == "SCMP_ACT_NOTIFY" }
+    }
+}
+
+/// What `features` tells of seccomp.
+public enum KnownSeccomp {
+    public static let actions = [
+        "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD",
+        "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP",
+    ]
+    public static let operators = [
+        "SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE",
+    ]
+    public static let architectures = [
+        "SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_MIPS", "SCMP_ARCH_MIPS64", "SCMP_ARCH_MIPS64N32",
+        "SCMP_ARCH_MIPSEL", "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC", "SCMP_ARCH_PPC64",
+        "SCMP_ARCH_PPC64LE", "SCMP_ARCH_RISCV64", "SCMP_ARCH_S390", "SCMP_ARCH_S390X", "SCMP_ARCH_X32",
+        "SCMP_ARCH_X86", "SCMP_ARCH_X86_64",
+    ]
+    public static var flags: [String] { RuntimeSpec.Seccomp.flagBits.map(\.name) }
+}

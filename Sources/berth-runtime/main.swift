@@ -2,91 +2,83 @@ import ContainerRuntime
 import Errors
 import Glibc
 import Linux
-import OCI
 
-// Berth's runtime behind the command line of OCI runtimes. It runs a bundle in the foreground; the
-// commands that keep a container between calls (create, start, state, kill, delete) are not here yet.
+// Berth's runtime behind the command line of OCI runtimes, as containerd and Podman call it.
 
 let usage = """
-    usage: berth-runtime run [--bundle DIR] ID     run a bundle in the foreground
-           berth-runtime --version
+    usage: berth-runtime [--root DIR] [--log FILE] [--log-format text|json] COMMAND
+
+    create   create a container           kill      send a signal to it
+    start    start its program            delete    delete what is left of it
+    run      create and start             pause     stop all its processes
+    exec     run another program in it    resume    let them go on
+    state    show its state               update    change its limits
+    list     show all containers          events    show what it uses (--stats: once)
+    ps       show its processes           spec      write a config.json to begin with
+    features show what this runtime can
 
     """
 
-/// What the command line asks for.
-enum Request {
-    case run(id: String, bundle: String)
-    case version
-
-    init(_ arguments: [String]) throws(BerthError) {
-        switch arguments.first {
-        case "--version"?, "-v"?: self = .version
-        case "run"?:
-            var bundle = "."
-            var rest = arguments.dropFirst()
-            while let option = rest.first, option.hasPrefix("-") {
-                rest.removeFirst()
-                if option.hasPrefix("--bundle=") {
-                    bundle = String(option.dropFirst("--bundle=".count))
-                } else if option == "--bundle" || option == "-b", let value = rest.popFirst() {
-                    bundle = value
-                } else {
-                    throw .invalidArgument("unknown option \(option)\n" + usage)
-                }
-            }
-            guard let id = rest.first, rest.count == 1 else {
-                throw .invalidArgument("run takes one container ID\n" + usage)
-            }
-            self = .run(id: id, bundle: bundle)
-        default: throw .invalidArgument(usage)
+/// Carries out a command and returns the exit code.
+func dispatch(_ words: [String], _ globals: ParsedFlags, _ log: Log) throws -> Int32 {
+    guard let command = words.first else { throw BerthError.invalidArgument("no command\n\(usage)") }
+    let arguments = words.dropFirst()
+    let simple = FlagTable()
+    switch command {
+    case "features": Log.print(Features.json.text(indent: 2))
+    case "spec": try SpecCommand().run(try SpecCommand.flags.parse(arguments))
+    case "help": Log.print(usage)
+    default:
+        // Those whose process goes into a container and could be overwritten there by way of
+        // /proc/PID/exe (CVE-2019-5736).
+        if ["create", "run", "exec"].contains(command) { try SealedProgram.reenter(CommandLine.arguments) }
+        let context = try RuntimeContext(globals, log)
+        let lifecycle = Lifecycle(context: context)
+        let changes = ChangeCommands(context: context)
+        let queries = Queries(context: context)
+        switch command {
+        case "create": try lifecycle.create(try Creation.flags.parse(arguments))
+        case "run": return try lifecycle.run(try Creation.flags.parse(arguments))
+        case "start": try lifecycle.start(try simple.parse(arguments).onlyID())
+        case "kill": try lifecycle.kill(try Lifecycle.killFlags.parse(arguments))
+        case "delete": try lifecycle.delete(try Lifecycle.deleteFlags.parse(arguments))
+        case "exec":
+            let command = ExecCommand(context: context, flags: try ExecCommand.flags.parse(arguments))
+            return try command.run()
+        case "state": try queries.state(try simple.parse(arguments))
+        case "list": try queries.list(try Queries.listFlags.parse(arguments))
+        case "ps": try queries.ps(try Queries.psFlags.parse(arguments))
+        case "pause": try changes.pause(try simple.parse(arguments).onlyID())
+        case "resume": try changes.resume(try simple.parse(arguments).onlyID())
+        case "update": try changes.update(try ChangeCommands.updateFlags.parse(arguments))
+        case "events": try EventsCommand(context: context).run(try EventsCommand.flags.parse(arguments))
+        case "stats":
+            try EventsCommand(context: context).run(try EventsCommand.flags.parse(["--stats"] + arguments))
+        default: throw BerthError.invalidArgument("unknown command \"\(command)\"\n\(usage)")
         }
     }
+    return 0
 }
 
-/// Runs a bundle's container to its end and returns its exit code.
-func run(id: String, bundle: String) throws -> Int32 {
-    guard !id.isEmpty, id.allSatisfy({ $0.isLetter || $0.isNumber || "_+-.".contains($0) }), id != ".", id != ".."
-    else {
-        throw BerthError.invalidArgument("invalid container ID \"\(id)\"")
-    }
-    let bundle = try absolutePath(bundle)
-    let spec = try JSON.decode(RuntimeSpec.self, from: try Files.read(bundle + "/config.json"))
-    guard let process = spec.process else { throw BerthError.invalidArgument("config.json has no process") }
-    guard process.terminal != true else {
-        throw BerthError.invalidArgument("a terminal needs a console socket, which run does not take yet")
-    }
-    let root = spec.root?.path ?? "rootfs"
-    let cgroup = Cgroup(spec.linux?.cgroupsPath ?? "/berth-runtime/\(id)", in: try CgroupHierarchies.detect())
-    var plan = ProcessPlan(process: process)
-    plan.seccomp = try spec.linux?.seccomp.map { try SeccompFilter($0) }
-    let container = try NewContainer.clone(
-        ContainerPlan(
-            spec: spec, root: .directory(root.hasPrefix("/") ? root : bundle + "/" + root), bundle: bundle,
-            cgroup: cgroup, process: plan,
-            standardIO: .descriptors(
-                input: standard(0), output: standard(1), error: standard(2))))
-    defer { try? cgroup.remove() }
-    _ = try container.awaitReady()
-    try container.start()
-    return try Linux.Process.wait(container.pid).code
-}
-
-/// A duplicate of one of our own standard streams, which stay open for us.
-func standard(_ number: Int32) -> FileDescriptor { FileDescriptor(owning: duplicateDescriptor(number)) }
-
-func complain(_ message: String) {
-    try? standard(2).writeAll("berth-runtime: \(message)\n")
-}
-
+// Directories and files of a container are made as the configuration says, whatever the caller's mask.
+umask(0o022)
+var log = Log()
 do {
-    switch try Request(Array(CommandLine.arguments.dropFirst())) {
-    case .version: print("berth-runtime version 0.1.0\nspec: 1.2.0")
-    case .run(let id, let bundle): exit(try run(id: id, bundle: bundle))
+    let globals = try RuntimeContext.flags.parse(CommandLine.arguments.dropFirst())
+    if globals.isOn("version") {
+        Log.print("berth-runtime version 0.1.0\nspec: \(Features.versions.highest)")
+        exit(0)
     }
+    if globals.isOn("help") {
+        Log.print(usage)
+        exit(0)
+    }
+    log = try Log(globals)
+    exit(try dispatch(globals.words, globals, log))
 } catch let failure as StartFailure {
-    complain(failure.message)
+    log.error(failure.message)
     exit(failure.exitCode)
 } catch {
-    complain("\(error)")
+    log.error("\(error)")
     exit(1)
 }

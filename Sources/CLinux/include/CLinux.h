@@ -85,6 +85,8 @@ int linux_signal_default(int number);
 int linux_signal_ignore(int number);
 // The child closes `first` and all above it.
 int linux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
+int linux_spawn_change_directory(posix_spawn_file_actions_t *actions, const char *path);
+char **linux_environment(void);
 // The words for an errno, in `buffer` or in static storage.
 const char *linux_strerror(int number, char *buffer, size_t size);
 

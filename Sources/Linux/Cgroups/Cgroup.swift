@@ -127,6 +127,14 @@ public struct Cgroup: Sendable {
         throw SystemError("rmdir", errno: EBUSY, subject: directory)
     }
 
+    /// The cgroup that this one is in.
+    public var parent: Cgroup { Cgroup(Files.parent(of: path), in: hierarchies) }
+
+    /// Removes it unless something is in it.
+    public func removeIfUnused() {
+        for directory in directories { rmdir(directory) }
+    }
+
     // MARK: Processes
 
     /// Processes of the cgroup and of those below it.
@@ -170,6 +178,29 @@ public struct Cgroup: Sendable {
         } else if let directory = version2Directory, Files.exists(directory) {
             try Files.writeKernel(directory + "/cgroup.freeze", frozen ? "1" : "0")
         }
+    }
+
+    /// Whether all processes stand still.
+    public var isFrozen: Bool {
+        if let directory = hierarchies.mountPoint(of: "freezer").map({ $0 + path }) {
+            return (try? Files.readText(directory + "/freezer.state"))?.hasPrefix("FROZEN") == true
+        }
+        guard let directory = version2Directory, let text = try? Files.readText(directory + "/cgroup.events") else {
+            return false
+        }
+        return text.split(separator: "\n").contains("frozen 1")
+    }
+
+    /// Freezes and waits until all processes stand still; `ETIMEDOUT` after ten seconds.
+    public func freezeAndWait() throws(SystemError) {
+        for attempt in 0..<1000 {
+            // Version 1 forgets what could not be frozen at once, and wants to be asked again.
+            if attempt % 50 == 0 { try freeze() }
+            if isFrozen { return }
+            usleep(10_000)
+        }
+        try? thaw()
+        throw SystemError("freeze", errno: ETIMEDOUT, subject: path)
     }
 
     /// How often the kernel killed a process of this cgroup for want of memory.

@@ -64,6 +64,17 @@ extension FileDescriptor {
         }
     }
 
+    /// An anonymous file in memory; the name is for `/proc` alone.
+    public static func memory(_ name: String) throws(SystemError) -> FileDescriptor {
+        FileDescriptor(
+            owning: Int32(
+                try name.withPointer { (pointer) throws(SystemError) in
+                    let closeOnExec = 1  // MFD_CLOEXEC
+                    return try rawSystemCall(
+                        "memfd_create", name, LINUX_SYS_memfd_create, Int(bitPattern: pointer), closeOnExec)
+                }))
+    }
+
     /// A second descriptor for the same open file.
     public func duplicate() throws(SystemError) -> FileDescriptor {
         FileDescriptor(owning: try systemCall("fcntl") { linux_fcntl(rawValue, F_DUPFD_CLOEXEC, 0) })

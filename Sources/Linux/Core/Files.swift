@@ -119,9 +119,10 @@ extension FileDescriptor {
         try systemCall("fchmod") { fchmod(rawValue, mode) }
     }
 
-    /// Sets the permissions of a name that is not a symbolic link.
+    /// Sets the permissions of a name. A symbolic link has none and is an error: whoever can put one in
+    /// the place of the name must not choose whose permissions change.
     public func changeMode(_ name: String, mode: mode_t) throws(SystemError) {
-        try systemCall("fchmodat", name) { fchmodat(rawValue, name, mode, 0) }
+        try systemCall("fchmodat", name) { fchmodat(rawValue, name, mode, AT_SYMLINK_NOFOLLOW) }
     }
 
     /// Sets access and modification time (nanoseconds since 1970).
@@ -293,10 +294,48 @@ extension FileDescriptor {
         return Int(raw.f_type)
     }
 
+    /// `flock(2)`: waits until nobody else holds the file; ends with the last copy of the descriptor.
+    public func lock() throws(SystemError) {
+        let exclusive = 2  // LOCK_EX
+        try rawSystemCall("flock", "", Int(SYS_flock), Int(rawValue), exclusive)
+    }
+
+    /// Gives it back, whoever else has a copy of the descriptor.
+    public func unlock() {
+        let unlock = 8  // LOCK_UN
+        _ = try? rawSystemCall("flock", "", Int(SYS_flock), Int(rawValue), unlock)
+    }
+
+    /// The same without waiting; false when somebody else holds it.
+    public func tryLock() throws(SystemError) -> Bool {
+        do throws(SystemError) {
+            let exclusiveAtOnce = 2 | 4  // LOCK_EX | LOCK_NB
+            try rawSystemCall("flock", "", Int(SYS_flock), Int(rawValue), exclusiveAtOnce)
+            return true
+        } catch {
+            if error.errno == EWOULDBLOCK { return false }
+            throw error
+        }
+    }
+
     /// Makes this directory the working directory of the process.
     public func changeDirectory() throws(SystemError) {
         try systemCall("fchdir") { fchdir(rawValue) }
     }
+}
+
+/// Whether the working directory can be reached from the root of this process.
+public func isWorkingDirectoryInside() -> Bool {
+    guard let path = getcwd(nil, 0) else { return false }
+    defer { free(path) }
+    return path.pointee == CChar(UInt8(ascii: "/"))
+}
+
+/// `getcwd(2)`.
+public func currentDirectory() throws(SystemError) -> String {
+    guard let path = getcwd(nil, 0) else { throw SystemError("getcwd", errno: errno) }
+    defer { free(path) }
+    return String(cString: path)
 }
 
 /// A device number from its halves.

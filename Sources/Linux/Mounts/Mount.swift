@@ -16,6 +16,8 @@ public enum Mount {
         public static let noAccessTimes = Attributes(rawValue: 0x10)
         public static let strictAccessTimes = Attributes(rawValue: 0x20)
         public static let noDirectoryAccessTimes = Attributes(rawValue: 0x80)
+        /// All that says when access times are kept; 0 is the kernel's default (`relatime`).
+        public static let accessTimeModes = Attributes(rawValue: 0x70)
         public static let noSymbolicLinks = Attributes(rawValue: 0x200000)
     }
 

@@ -40,9 +40,10 @@ public enum Process {
     }
 
     /// `clone3(2)` without shared memory, into new namespaces and, on cgroup v2, straight into a
-    /// cgroup. The child goes on as a copy of this process.
+    /// cgroup. The child goes on as a copy of this process. With `asSibling` it is the child of this
+    /// process's parent, which then is the one to reap it.
     public static func clone(
-        namespaces: Namespaces = [], cgroup: FileDescriptor? = nil
+        namespaces: Namespaces = [], cgroup: FileDescriptor? = nil, asSibling: Bool = false
     ) throws(SystemError) -> CloneResult {
         var pidfd: Int32 = -1
         let result = try withUnsafeMutablePointer(to: &pidfd) { (pidfd) throws(SystemError) -> Int in
@@ -53,7 +54,11 @@ public enum Process {
                 arguments.cgroup = UInt64(cgroup.rawValue)
             }
             arguments.pidfd = UInt64(UInt(bitPattern: pidfd))
-            arguments.exit_signal = UInt64(SIGCHLD)
+            if asSibling {
+                arguments.flags |= 0x8000  // CLONE_PARENT: takes over the exit signal of this process
+            } else {
+                arguments.exit_signal = UInt64(SIGCHLD)
+            }
             return try systemCall("clone3") {
                 withUnsafeMutablePointer(to: &arguments) {
                     linux_syscall(LINUX_SYS_clone3, Int(bitPattern: $0), MemoryLayout<clone_args>.size, 0, 0, 0, 0)
@@ -76,6 +81,15 @@ public enum Process {
         } catch {
             if error.errno != ESRCH { throw error }
         }
+    }
+
+    /// A duplicate of descriptor `number` of another process (`pidfd_getfd`), which must be one that
+    /// this process might trace.
+    public static func takeDescriptor(_ number: Int32, of pidfd: FileDescriptor) throws(SystemError) -> FileDescriptor {
+        FileDescriptor(
+            owning: Int32(
+                try rawSystemCall(
+                    "pidfd_getfd", "\(number)", LINUX_SYS_pidfd_getfd, Int(pidfd.rawValue), Int(number))))
     }
 
     /// Waits for one child to end and reaps it.
@@ -194,7 +208,7 @@ extension Process {
     /// child gets exactly the descriptors given, a session of its own when asked, default signals.
     public static func spawn(
         _ path: String, _ arguments: [String], environment: [String], inheriting: [Inheritance],
-        newSession: Bool = false
+        newSession: Bool = false, directory: String? = nil
     ) throws(SystemError) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -208,6 +222,7 @@ extension Process {
             posix_spawn_file_actions_adddup2(&actions, highest + 512 + Int32(index), item.target)
         }
         _ = linux_spawn_close_from(&actions, highest)
+        if let directory { _ = linux_spawn_change_directory(&actions, directory) }
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -252,4 +267,33 @@ extension Process {
 extension Process {
     /// The number of this process.
     public static var ownID: Int32 { getpid() }
+
+    /// The environment of this process, as `NAME=value`.
+    public static var environment: [String] {
+        var all: [String] = []
+        var next = linux_environment()
+        while let entry = next?.pointee {
+            all.append(String(cString: entry))
+            next = next?.advanced(by: 1)
+        }
+        return all
+    }
+
+    /// A variable of this process's environment.
+    public static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+    /// Waits until a process has ended; false when it had not after that time (0: for ever).
+    public static func awaitEnd(of pidfd: FileDescriptor, milliseconds: Int64) throws(SystemError) -> Bool {
+        let deadline = milliseconds > 0 ? Clock.monotonic() + milliseconds * 1_000_000 : nil
+        while true {
+            var request = pollfd(fd: pidfd.rawValue, events: Int16(POLLIN), revents: 0)
+            var left: Int32 = -1
+            if let deadline {
+                left = Int32(clamping: max(0, (deadline - Clock.monotonic() + 999_999) / 1_000_000))
+            }
+            let ready = try systemCall("poll") { poll(&request, 1, left) }
+            if ready > 0 { return true }
+            if let deadline, Clock.monotonic() >= deadline { return false }
+        }
+    }
 }

@@ -14,11 +14,14 @@ public enum ResourceLimits {
         return names.firstIndex(of: bare).map(Int32.init)
     }
 
-    public static func set(_ resource: Int32, soft: UInt64, hard: UInt64, name: String) throws(SystemError) {
+    /// Limits this process, or the one that is named.
+    public static func set(
+        _ resource: Int32, soft: UInt64, hard: UInt64, name: String, of pid: pid_t = 0
+    ) throws(SystemError) {
         var limit = rlimit64Pair(soft: soft, hard: hard)
         try systemCall("setrlimit", name) {
             withUnsafeMutablePointer(to: &limit) {
-                linux_syscall(LINUX_SYS_prlimit64, 0, Int(resource), Int(bitPattern: $0), 0, 0, 0)
+                linux_syscall(LINUX_SYS_prlimit64, Int(pid), Int(resource), Int(bitPattern: $0), 0, 0, 0)
             }
         }
     }
@@ -28,6 +31,11 @@ public enum ResourceLimits {
         var soft: UInt64
         var hard: UInt64
     }
+}
+
+/// `setgroups(2)`.
+public func setSupplementaryGroups(_ groups: [UInt32]) throws(SystemError) {
+    try systemCall("setgroups") { setgroups(groups.count, groups) }
 }
 
 /// Real, effective and saved group at once.

@@ -18,10 +18,36 @@ public enum SealedProgram {
         return try copyInMemory(path)
     }
 
+    /// What is mounted is the directory above the program's: then the program is called, say,
+    /// `/bin/berth-shim`. Without a directory in its name, Swift's runtime would look for its helpers
+    /// relative to the working directory.
     private static func onReadOnlyMount(_ path: String) throws(SystemError) -> FileDescriptor {
-        let mount = try Mount.clone(path)
+        let path = path == ownPath ? try ownProgram() : path
+        let directory = Files.parent(of: path)
+        let mount = try Mount.clone(Files.parent(of: directory))
         try Mount.setAttributes(mount, set: .readOnly)
-        return try FileDescriptor.open(mount.procPath, FileDescriptor.pathOnly)
+        let name = directory == "/" ? path : Files.lastComponent(of: directory) + "/" + Files.lastComponent(of: path)
+        let program = try mount.openInRoot(name, FileDescriptor.pathOnly)
+        // Something else is there where the directory is a mount of its own.
+        guard isSame(try program.status(), try Files.status(path)) else {
+            throw SystemError("open", errno: ESTALE, subject: path)
+        }
+        return program
+    }
+
+    private static func isSame(_ one: FileStatus, _ other: FileStatus) -> Bool {
+        one.device == other.device && one.inode == other.inode
+    }
+
+    private static let ownPath = "/proc/self/exe"
+
+    /// Where the program of this process is, having made sure that it still is.
+    private static func ownProgram() throws(SystemError) -> String {
+        let path = try FileDescriptor.openDirectory("/proc/self").readLink("exe")
+        guard isSame(try Files.status(path), try Files.status(ownPath)) else {
+            throw SystemError("open", errno: ESTALE, subject: path)
+        }
+        return path
     }
 
     private static func copyInMemory(_ path: String) throws(SystemError) -> FileDescriptor {
@@ -45,19 +71,19 @@ public enum SealedProgram {
     /// more. To be called before anything else is done.
     public static func reenter(_ arguments: [String]) throws(SystemError) {
         if try isSealed() { return }
-        let program = try open("/proc/self/exe")
+        let program = try open(ownPath)
         let argv = CStringArray(arguments)
         try "".withPointer { (empty) throws(SystemError) in
             try rawSystemCall(
-                "execveat", "/proc/self/exe", LINUX_SYS_execveat, Int(program.rawValue), Int(bitPattern: empty),
+                "execveat", ownPath, LINUX_SYS_execveat, Int(program.rawValue), Int(bitPattern: empty),
                 Int(bitPattern: argv.pointer), Int(bitPattern: environ), 0x1000)  // AT_EMPTY_PATH
         }
     }
 
     private static func isSealed() throws(SystemError) -> Bool {
-        let program = try FileDescriptor.open("/proc/self/exe", O_RDONLY)
+        let program = try FileDescriptor.open(ownPath, O_RDONLY)
         var status = statvfs()
-        try systemCall("fstatvfs", "/proc/self/exe") { fstatvfs(program.rawValue, &status) }
+        try systemCall("fstatvfs", ownPath) { fstatvfs(program.rawValue, &status) }
         if status.f_flag & UInt(ST_RDONLY) != 0 { return true }
         let getSeals: Int32 = 1034
         let seals = linux_fcntl(program.rawValue, getSeals, 0)

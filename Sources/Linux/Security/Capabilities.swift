@@ -31,6 +31,8 @@ public struct CapabilitySet: OptionSet, Sendable, Hashable {
         }
     }
 
+    public static let systemAdministration = CapabilitySet(rawValue: 1 << 21)  // CAP_SYS_ADMIN
+
     public static let all = CapabilitySet(rawValue: (1 << UInt64(names.count)) - 1)
 
     /// `CAP_…` names in the kernel's order.
@@ -85,10 +87,13 @@ public struct ProcessCapabilities: Sendable {
     }
 
     /// Sets effective, permitted, inheritable and ambient. What the host lacks is left out.
-    public func apply() throws(SystemError) {
+    ///
+    /// `keeping` stays permitted and effective besides, for a last step that needs it, after which
+    /// `apply` is called again without it. It is not added to what `execve` hands on.
+    public func apply(keeping extra: CapabilitySet = []) throws(SystemError) {
         let owned = CapabilitySet.bounding()
-        let permitted = permitted.intersection(owned)
-        let effective = effective.intersection(permitted)
+        let permitted = permitted.intersection(owned).union(extra)
+        let effective = effective.intersection(permitted).union(extra)
         let inheritable = inheritable.intersection(owned)
         func low(_ set: CapabilitySet) -> UInt32 { UInt32(truncatingIfNeeded: set.rawValue) }
         func high(_ set: CapabilitySet) -> UInt32 { UInt32(truncatingIfNeeded: set.rawValue >> 32) }

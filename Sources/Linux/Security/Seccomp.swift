@@ -120,9 +120,23 @@ public struct SeccompFilter: Sendable {
     }
 
     /// Loads the filter for this thread and what it executes. Needs `no_new_privs` or CAP_SYS_ADMIN.
-    public func load(flags: UInt32 = 0) throws(SystemError) {
+    public func load(flags: UInt32 = 0) throws(SystemError) { try install(flags) }
+
+    /// Loads a filter that has `notify` among its actions and returns the descriptor that its questions
+    /// come from.
+    public func loadWithListener(flags: UInt32 = 0) throws(SystemError) -> FileDescriptor {
+        // With TSYNC the kernel wants to be told how it shall report a thread that cannot follow.
+        let synchronizes = flags & 1 != 0
+        let newListener: UInt32 = 1 << 3
+        let reportsNoThread: UInt32 = 1 << 4
+        return FileDescriptor(
+            owning: Int32(try install(flags | newListener | (synchronizes ? reportsNoThread : 0))))
+    }
+
+    @discardableResult
+    private func install(_ flags: UInt32) throws(SystemError) -> Int {
         var program = program
-        try systemCall("seccomp") {
+        return try systemCall("seccomp") {
             program.withUnsafeMutableBytes { bytes in
                 var prog = sock_fprog(
                     len: UInt16(bytes.count / MemoryLayout<sock_filter>.size),
