@@ -20,6 +20,13 @@ extension Engine {
         await withTaskGroup(of: Void.self) { group in
             for record in containers.records { group.addTask { await self.restore(record) } }
         }
+        for volume in volumes.records where !volume.options.isEmpty {
+            do {
+                try await services.volumeMounts.settle(volume)
+            } catch {
+                services.logger.warning("mounting or unmounting volume \(volume.name): \(error)")
+            }
+        }
         try reconcileNetworks()
         await startThoseThatShouldRun()
     }
@@ -125,6 +132,9 @@ extension Container {
         if let connection {
             shim = connection
             record.isSupposedToRun = true
+            for volume in record.mountedVolumes(services) {
+                try? await services.volumeMounts.acquire(volume, for: id)
+            }
             publish()
             follow(connection)
             startHealthMonitor()
@@ -139,6 +149,7 @@ extension Container {
             record.lastRun.finishedAt = exit.time
             if !record.shouldRunAtStart { record.isSupposedToRun = false }
         }
+        await releaseMounts()
         for index in record.endpoints.indices {
             record.endpoints[index].address = nil
             record.endpoints[index].addressIPv6 = nil

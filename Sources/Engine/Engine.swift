@@ -43,9 +43,10 @@ public final class Engine: Sendable {
                 defaultBridge: configuration.bridge, executionRoot: configuration.executionRoot,
                 vethPrefix: Self.vethPrefix(configuration.bridge)),
             names: NameFiles(executionRoot: configuration.executionRoot))
+        let volumes = VolumeRegistry(root: configuration.dataRoot + "/volumes")
         services = Services(
             configuration: configuration, records: records, images: images, networks: networks,
-            volumes: VolumeRegistry(root: configuration.dataRoot + "/volumes"),
+            volumes: volumes, volumeMounts: VolumeMounts(volumes),
             events: EventBus(try EventJournal(directory: configuration.dataRoot + "/events")),
             board: SnapshotBoard(),
             specs: SpecBuilder(hierarchies: hierarchies, available: CapabilitySet.bounding()),
@@ -59,7 +60,7 @@ public final class Engine: Sendable {
             temporaryDirectory: configuration.dataRoot + "/build/work",
             cacheMountDirectory: configuration.dataRoot + "/build/cache", logger: logger)
         let board = services.board
-        images.registerUses { Uses(images: Set(board.all().map(\.record.imageID))) }
+        images.registerUses { Uses(images: Set(board.all().flatMap(\.record.images))) }
         try await restore()
     }
 

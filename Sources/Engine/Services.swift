@@ -16,6 +16,7 @@ struct Services: Sendable {
     let images: ImageStore
     let networks: NetworkRegistry
     let volumes: VolumeRegistry
+    let volumeMounts: VolumeMounts
     let events: EventBus
     let board: SnapshotBoard
     let specs: SpecBuilder

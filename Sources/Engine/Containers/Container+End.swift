@@ -9,7 +9,6 @@ extension Container {
     func ended(_ exit: Exit) async {
         guard let run = phase.run else { return }
         healthMonitor?.cancel()
-        health = nil
         shim = nil
         execIDs = []
         let lived = exit.time - run.startedAt
@@ -20,6 +19,7 @@ extension Container {
         if exit.outOfMemory { await tellOutOfMemory() }
         if let outOfMemoryReason, exit.code == 137 { record.lastRun.error = outOfMemoryReason }
         await leaveNetworks(namespaceEnds: true)
+        await releaseMounts()
         tellVolumes("unmount")
         let delay = restartDelay(exit, lived: lived)
         phase = delay.map { .restarting(at: Clock.now() + $0 * 1_000_000) } ?? .exited
@@ -186,6 +186,7 @@ extension Container {
         let cgroup = services.cgroup(of: id)
         do {
             await leaveNetworks(namespaceEnds: true)
+            await releaseMounts()
             try await blocking {
                 // What a daemon that was killed half-way may have left in it.
                 if cgroup.exists { try cgroup.killAll() }

@@ -35,6 +35,7 @@ extension Container {
     func run() async throws {
         do {
             try await joinNetworks()
+            try await acquireVolumes()
             let (launch, connection) = try await launchShim()
             do {
                 try await complete(launch, connection)
@@ -62,11 +63,17 @@ extension Container {
         }
         let process = try Linux.Process.openPidfd(pid)
         // The file system is built meanwhile.
-        try await connectNetworks(pid: pid)
-        try await expect(connection) { event in
-            if case .ready = event { return true }
-            return nil
+        do {
+            try await connectNetworks(pid: pid)
+        } catch {
+            // A process that could not build its file system is gone, and its network with it: that it is
+            // gone is then not the reason.
+            try await expectReady(connection)
+            throw error
         }
+        try await expectReady(connection)
+        let mounts = HostMounts(record, configuration: services.configuration)
+        if !mounts.isEmpty { try await blocking { mounts.releaseSubpaths() } }
         for (attach, descriptor) in waitingAttaches { try connection.send(.attach(attach), descriptor: descriptor) }
         waitingAttaches = []
         try connection.send(.start)
@@ -89,6 +96,13 @@ extension Container {
         startHealthMonitor()
     }
 
+    private func expectReady(_ connection: ShimConnection) async throws {
+        try await expect(connection) { event in
+            if case .ready = event { return true }
+            return nil
+        }
+    }
+
     /// The next event, which must be the one looked for.
     @discardableResult
     private func expect<Value: Sendable>(
@@ -105,6 +119,7 @@ extension Container {
         for (_, descriptor) in waitingAttaches { withExtendedLifetime(descriptor) {} }
         waitingAttaches = []
         await leaveNetworks(namespaceEnds: true)
+        await releaseMounts()
         let message: String
         var code = BerthError.Code.internal
         record.lastRun.exitCode = 128

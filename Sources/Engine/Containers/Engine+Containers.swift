@@ -21,9 +21,15 @@ extension Engine: ContainerBackend {
             return (image, try images.layerPaths(of: image))
         }
         if let platform, !platform.isEmpty { try image.check(platform) }
-        let (record, resolved) = try creation.record(name: name, image: image, layers: layers)
+        let (record, resolved): (ContainerRecord, MountResolver.Result)
         do {
-            try await blocking { try self.makeDirectories(of: record, unfilled: resolved.unfilled) }
+            (record, resolved) = try creation.record(name: name, image: image, layers: layers)
+        } catch let error as BerthError where error.code == .notFound {
+            // Clients take "not found" for the image, and pull it.
+            throw BerthError.invalidArgument(error.message, cause: error)
+        }
+        do {
+            try await makeDirectories(of: record, unfilled: resolved.unfilled)
             for volume in resolved.newVolumes {
                 try await services.records.save(volume, id: volume.name, name: volume.name, in: .volume)
                 services.events.publish("volume", "create", id: volume.name, attributes: ["driver": volume.driver])
@@ -72,7 +78,19 @@ extension Engine: ContainerBackend {
 
     /// The writable layer, with the root's owner and mode as the image has them, and what new volumes
     /// take over from the image.
-    private func makeDirectories(of record: ContainerRecord, unfilled: Set<String>) throws {
+    private func makeDirectories(of record: ContainerRecord, unfilled: Set<String>) async throws {
+        let mounted = record.mountedVolumes(services)
+        do {
+            for volume in mounted { try await services.volumeMounts.acquire(volume, for: record.id) }
+            try await blocking { try self.fillDirectories(of: record, unfilled: unfilled) }
+        } catch {
+            for volume in mounted { try? await services.volumeMounts.release(volume, from: record.id) }
+            throw error
+        }
+        for volume in mounted { try await services.volumeMounts.release(volume, from: record.id) }
+    }
+
+    private func fillDirectories(of record: ContainerRecord, unfilled: Set<String>) throws {
         try Files.makeDirectories(record.workspace.upper)
         try Files.makeDirectory(record.workspace.work, mode: 0o700)
         let upper = try FileDescriptor.openDirectory(record.workspace.upper)

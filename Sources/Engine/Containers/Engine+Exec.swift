@@ -96,7 +96,7 @@ extension Container {
         }
         var request = exec.request
         if let consoleSize { request.consoleSize = consoleSize }
-        let input = try SpecInput(record, services: services)
+        let input = try SpecInput(record, services: services, joins: false)
         let process = try services.specs.execProcess(request: request, input: input)
         let (ours, theirs) = try UnixSocket.pair()
         let message = Exec(

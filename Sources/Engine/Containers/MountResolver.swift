@@ -134,6 +134,8 @@ struct MountResolver {
             var bind = ResolvedMount(kind: .bind, source: mount.source, destination: mount.target)
             bind.isReadOnly = mount.readOnly
             bind.isRecursive = mount.bindOptions?.nonRecursive != true
+            if mount.bindOptions?.readOnlyNonRecursive == true { bind.readsOnlyBelow = false }
+            if mount.bindOptions?.readOnlyForceRecursive == true { bind.readsOnlyBelow = true }
             if let propagation = mount.bindOptions?.propagation, !propagation.isEmpty { bind.propagation = propagation }
             return bind
         case "volume", "":
@@ -145,8 +147,15 @@ struct MountResolver {
                     options: mount.volumeOptions?.driverConfig?.options ?? [:])
             volume.isReadOnly = mount.readOnly
             if mount.volumeOptions?.noCopy == true { result.unfilled.insert(volume.destination) }
-            if let subpath = mount.volumeOptions?.subpath, !subpath.isEmpty { volume.source += "/" + subpath }
+            if let subpath = mount.volumeOptions?.subpath, !subpath.isEmpty {
+                guard !subpath.hasPrefix("/"), !subpath.split(separator: "/").contains("..") else {
+                    throw BerthError.invalidArgument(
+                        "invalid mount config for type \"volume\": subpath must be a relative path within the volume")
+                }
+                volume.subpath = subpath
+            }
             return volume
+        case "image": return try image(mount)
         case "tmpfs":
             var tmpfs = ResolvedMount(kind: .tmpfs, source: "", destination: mount.target)
             tmpfs.isReadOnly = mount.readOnly
@@ -154,8 +163,25 @@ struct MountResolver {
             if let mode = mount.tmpfsOptions?.mode, mode > 0 { tmpfs.options.append("mode=\(String(mode, radix: 8))") }
             return tmpfs
         default:
-            throw BerthError.invalidArgument("mount type \"\(mount.type)\" is not known: use bind, volume or tmpfs")
+            throw BerthError.invalidArgument(
+                "invalid mount config for type \"\(mount.type)\": mount type unknown: use bind, volume, tmpfs or image")
         }
+    }
+
+    private func image(_ mount: EngineAPI.Mount) throws -> ResolvedMount {
+        guard !mount.source.isEmpty else {
+            throw BerthError.invalidArgument("invalid mount config for type \"image\": field Source must not be empty")
+        }
+        guard mount.imageOptions?.subpath.isEmpty != false else {
+            throw BerthError(.unimplemented, "a part of an image cannot be mounted alone: leave out image-subpath")
+        }
+        let image = try services.images.image(mount.source)
+        var resolved = ResolvedMount(kind: .image, source: mount.source, destination: mount.target)
+        resolved.isReadOnly = true
+        let layers = try services.images.layerPaths(of: image)
+        resolved.image = .init(
+            id: image.id, layers: layers.isEmpty ? [services.configuration.dataRoot + "/empty"] : layers)
+        return resolved
     }
 
     private func tmpfs(_ destination: String, _ options: String) throws -> ResolvedMount {
@@ -193,10 +219,14 @@ struct MountResolver {
 
     private func take(from text: String, _ result: inout Result) throws {
         let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
+        let modes = parts.count == 2 ? parts[1].split(separator: ",").map(String.init) : []
+        for mode in modes where !["ro", "rw", "z", "Z", "nocopy"].contains(mode) {
+            throw BerthError.invalidArgument("invalid mode: \(mode) in volumes-from '\(text)'")
+        }
         let other = try services.board.find(parts.first ?? "")
         for mount in other.record.mounts where mount.kind != .tmpfs {
             var mount = mount
-            if parts.count == 2 { mount.isReadOnly = parts[1] == "ro" }
+            if modes.contains("ro") { mount.isReadOnly = true }
             result.inherited.insert(normalized(mount.destination))
             result.mounts.append(mount)
         }

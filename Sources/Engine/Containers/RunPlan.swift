@@ -11,11 +11,17 @@ struct RunPlan: Sendable {
     private let record: ContainerRecord
     private let services: Services
     private let input: SpecInput
+    private let hostMounts: HostMounts
 
     init(_ record: ContainerRecord, services: Services) throws {
         self.record = record
         self.services = services
-        input = try SpecInput(record, services: services)
+        hostMounts = HostMounts(record, configuration: services.configuration)
+        var input = try SpecInput(record, services: services)
+        for index in input.mounts.indices where input.mounts[index].subpath != nil {
+            input.mounts[index].source = hostMounts.subpath(index)
+        }
+        self.input = input
     }
 
     /// Blocking: writes the files and returns the message.
@@ -25,6 +31,7 @@ struct RunPlan: Sendable {
         try Files.makeDirectories(bundle + "/rootfs", mode: 0o700)
         try? Files.unlink(bundle + "/exit")
         try writeEtcFiles()
+        try hostMounts.make(defaultSize: services.configuration.defaultShmSize)
         let spec = try services.specs.build(input)
         // Not synced: it is worth nothing after a reboot.
         try Files.write(bundle + "/config.json", String(decoding: try JSONEncoder().encode(spec), as: UTF8.self))

@@ -86,7 +86,7 @@ extension Engine: ImageBackend {
         let removals = try await blocking {
             try images.remove(
                 name, force: options.force, noPrune: options.noprune,
-                usedBy: { id in board.all().filter { $0.record.imageID == id }.map(\.record.id) },
+                usedBy: { id in board.all().filter { $0.record.images.contains(id) }.map(\.record.id) },
                 runs: { board[$0]?.phase.run != nil })
         }
         return responses(removals)

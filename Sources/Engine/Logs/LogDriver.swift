@@ -1,7 +1,6 @@
 import EngineAPI
 import Errors
 import FoundationEssentials
-import Glibc
 import Linux
 import ShimProtocol
 
@@ -291,30 +290,13 @@ extension LogDriver {
         let address = try syslogAddress()
         var forward = LogForward(
             kind: .syslog, transport: address.transport,
-            address: address.transport == .unix ? address.place : try Self.lookUp(address.place), port: address.port)
+            address: address.transport == .unix ? address.place : try HostName.address(of: address.place),
+            port: address.port)
         forward.facility = try facility()
         forward.format = try format()
         forward.tag = try tag(for: record)
         forward.host = HostFacts().name
         return forward
-    }
-
-    /// The first address of a host, as a literal.
-    private static func lookUp(_ name: String) throws(BerthError) -> String {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        let code = getaddrinfo(name, nil, &hints, &list)
-        defer { if list != nil { freeaddrinfo(list) } }
-        guard code == 0, let first = list else {
-            throw .unavailable(
-                "failed to initialize logging driver: the syslog server \(name) is not known: "
-                    + String(cString: gai_strerror(code)))
-        }
-        var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-        getnameinfo(
-            first.pointee.ai_addr, first.pointee.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
-        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
 

@@ -49,6 +49,9 @@ struct ContainerRecord: Codable, Sendable {
         var error = ""
     }
 
+    /// Its own image and those that are mounted into it.
+    var images: [Digest] { [imageID] + mounts.compactMap { $0.image?.id } }
+
     /// First 12 digits, as lists show it.
     var shortID: String { String(id.prefix(12)) }
 }

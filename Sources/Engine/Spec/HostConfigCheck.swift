@@ -11,6 +11,7 @@ enum HostConfigCheck {
             throw .invalidArgument("Range of blkio weight is from 10 to 1000")
         }
         if isUpdate { return }
+        try checkModes(host)
         guard (-1000...1000).contains(host.oomScoreAdj) else {
             throw .invalidArgument(
                 "Invalid value \(host.oomScoreAdj), range for oom score adj is [-1000, 1000]")
@@ -30,6 +31,18 @@ enum HostConfigCheck {
         var host = host
         if host.memory > 0, host.memorySwap == 0, host.memory <= Int64.max / 2 { host.memorySwap = host.memory * 2 }
         return host
+    }
+
+    private static func checkModes(_ host: HostConfig) throws(BerthError) {
+        func check(_ mode: String, _ known: Set<String>, joins: Bool, _ what: String) throws(BerthError) {
+            let isOther = joins && mode.hasPrefix("container:") && mode.utf8.count > "container:".utf8.count
+            guard known.contains(mode) || isOther else { throw .invalidArgument("invalid \(what) mode: \(mode)") }
+        }
+        try check(host.ipcMode, ["", "none", "private", "shareable", "host"], joins: true, "IPC")
+        try check(host.pidMode, ["", "host"], joins: true, "PID")
+        try check(host.utsMode, ["", "host"], joins: false, "UTS")
+        try check(host.usernsMode, ["", "host"], joins: false, "user namespace")
+        try check(host.cgroupnsMode, ["", "private", "host"], joins: false, "cgroup namespace")
     }
 
     private static let leastMemory: Int64 = 6 << 20

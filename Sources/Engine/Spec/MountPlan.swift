@@ -126,17 +126,29 @@ struct MountPlan {
         try Self.checkBelowProc(mount.destination)
         switch mount.kind {
         case .tmpfs: return try tmpfs(mount.destination, mount.options, isReadOnly: mount.isReadOnly)
+        case .image: return Self.image(mount)
         case .bind, .volume:
             let propagation = mount.propagation.isEmpty ? "rprivate" : mount.propagation
             var options = [mount.isRecursive ? "rbind" : "bind"]
             if mount.isReadOnly {
                 // Mounts below become read-only too, unless changes of the host's come through.
                 let isClosed = propagation == "rprivate" || propagation == "private"
-                options.append(mount.isRecursive && isClosed ? "rro" : "ro")
+                options.append(mount.isRecursive && (mount.readsOnlyBelow ?? isClosed) ? "rro" : "ro")
             }
             options.append(propagation)
             return Self.bind(mount.source, at: mount.destination, options)
         }
+    }
+
+    /// Another image's files, read-only. An overlay that takes no writes wants two layers at least.
+    private static func image(_ mount: ResolvedMount) -> RuntimeSpec.Mount {
+        let layers = mount.image?.layers ?? []
+        guard layers.count > 1 else {
+            return bind(layers.first ?? mount.source, at: mount.destination, ["bind", "ro", "nodev", "rprivate"])
+        }
+        return RuntimeSpec.Mount(
+            destination: mount.destination, type: "overlay", source: "overlay",
+            options: ["ro", "nodev", "rprivate"] + layers.reversed().map { "lowerdir+=\($0)" })
     }
 
     private func tmpfs(_ path: String, _ options: [String], isReadOnly: Bool) throws(BerthError) -> RuntimeSpec.Mount {

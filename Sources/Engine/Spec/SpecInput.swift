@@ -1,8 +1,9 @@
 import EngineAPI
+import OCI
 
 /// A mount with everything decided: its source on the host exists.
 struct ResolvedMount: Codable, Sendable, Equatable {
-    enum Kind: String, Codable, Sendable { case bind, volume, tmpfs }
+    enum Kind: String, Codable, Sendable { case bind, volume, tmpfs, image }
 
     var kind: Kind
     /// A volume's name.
@@ -22,6 +23,18 @@ struct ResolvedMount: Codable, Sendable, Equatable {
     var driver: String?
     /// The options as the user typed them, for inspect.
     var mode: String
+    /// Of a volume: what of it is mounted, resolved inside the volume at each start.
+    var subpath: String?
+    /// Of a read-only bind: whether the mounts below the source are read-only too; nil: where that can be.
+    var readsOnlyBelow: Bool?
+    var image: MountedImage?
+
+    /// An image that is mounted into a container of another.
+    struct MountedImage: Codable, Sendable, Equatable {
+        var id: Digest
+        /// Directories, lowest first.
+        var layers: [String]
+    }
 }
 
 /// Which namespace of a kind a container lives in.

@@ -22,11 +22,6 @@ extension Engine: VolumeBackend {
         let wanted = VolumeRecord(
             name: isAnonymous ? randomID() : request.name, driver: request.driver.isEmpty ? "local" : request.driver,
             created: Clock.now(), options: request.driverOpts, labels: labels, isAnonymous: isAnonymous)
-        guard request.driverOpts.isEmpty else {
-            throw BerthError(
-                .unimplemented,
-                "driver options of the local driver are not offered: use a bind mount of the mounted file system")
-        }
         let (record, isNew) = try services.volumes.create(wanted)
         if isNew {
             try await services.records.save(record, id: record.name, name: record.name, in: .volume)
@@ -44,7 +39,10 @@ extension Engine: VolumeBackend {
         }
         let users = users(of: record.name)
         guard users.isEmpty else {
-            throw BerthError.conflict("remove \(name): volume is in use - [\(users.joined(separator: ", "))]")
+            let names = users.compactMap { services.board[$0]?.record.name }.sorted()
+            throw BerthError.conflict(
+                "remove \(name): volume is in use - [\(users.joined(separator: ", "))] (by \(names.joined(separator: ", ")))"
+            )
         }
         try await remove(record)
     }

@@ -37,6 +37,7 @@ final class VolumeRegistry: Sendable {
             throw BerthError.notFound(
                 "error looking up volume plugin \(record.driver): plugin \"\(record.driver)\" not found")
         }
+        _ = try LocalVolume(record.options)
         if let present = volumes.withLock({ $0[record.name] }) {
             guard present.driver == record.driver else {
                 throw BerthError.conflict(
@@ -50,8 +51,19 @@ final class VolumeRegistry: Sendable {
     }
 
     func remove(_ name: String) throws {
+        // What is mounted there is not ours to remove.
+        if (volumes.withLock { $0[name]?.options.isEmpty == false }) { try unmount(path(of: name)) }
         try Files.removeTree("\(root)/\(name)")
         volumes.withLock { _ = $0.removeValue(forKey: name) }
+    }
+
+    private func unmount(_ path: String) throws {
+        do throws(SystemError) {
+            try Mount.unmount(path, detached: false)
+        } catch {
+            // It is not mounted, as it should be.
+            if error.errno != 22 { throw BerthError("unmounting \(path)", error) }
+        }
     }
 
     static func isValid(_ name: String) -> Bool {
