@@ -19,7 +19,7 @@ SWIFT_BUILD := swift build -c release --static-swift-stdlib
 PYTHON := .venv/bin/python
 
 .PHONY: help deps tools test-deps build test test-vm unit e2e lint format demo demo-clean bench bench-clean \
-	install uninstall clean
+	security-compare install uninstall clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ demo-clean: ## Remove everything that `make demo` made
 
 bench: tools build ## Time `run` and `exec` against Debian's docker.io and podman (root)
 	@bench/run.py $(BENCH_ARGS)
+
+security-compare: tools build ## Look for places where a container may do more than Docker's (root)
+	@bench/security.py $(SECURITY_ARGS)
 
 bench-clean: ## Remove the root file system that the bench keeps its peers in
 	@bench/run.py --clean
