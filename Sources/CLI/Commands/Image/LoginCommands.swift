@@ -129,8 +129,9 @@ enum Prompt {
 
     /// What is typed is not shown, and shown as no more than a new line at its end.
     static func askHidden(_ prompt: String) -> String {
+        // First, since whoever types ahead must not see it either.
+        guard (try? Exit.makeTerminalRaw()) != nil else { return ask(prompt) }
         Console.write(prompt)
-        guard (try? Exit.makeTerminalRaw()) != nil else { return ask("") }
         defer {
             Exit.restoreTerminal()
             Console.write("\n")
