@@ -96,6 +96,9 @@ let package = Package(
         // Mechanisms.
         library("ContainerRuntime", ["Linux", "OCI", "CYajl", "Errors"]),
         library("ImageStore", ["Archive", "Linux", "OCI", "Errors", .crypto, .grdb, .logging]),
+        library(
+            "Distribution",
+            ["DNS", "Linux", "OCI", "Errors", .asyncHTTP, .crypto, .logging, .nio, .nioHTTP1, .nioSSL]),
         library("Networking", ["CNftables", "DNS", "Linux", "Errors"]),
 
         // Policy.
@@ -105,7 +108,8 @@ let package = Package(
         library(
             "Engine",
             [
-                "Builder", "ContainerRuntime", "Networking", "ImageStore", "ShimProtocol", "Archive", "Linux", "OCI",
+                "Builder", "ContainerRuntime", "Distribution", "Networking", "ImageStore", "ShimProtocol", "Archive",
+                "Linux", "OCI",
                 "EngineAPI", "Errors",
                 .grdb, .logging, .nio, .nioPosix, .collections,
             ]),
@@ -122,7 +126,7 @@ let package = Package(
 
         // Programs.
         program("berth", ["CLI"]),
-        program("berthd", ["Server", "Engine", "Linux", "Errors", .arguments, .logging, .lifecycle]),
+        program("berthd", ["Server", "Engine", "Distribution", "Linux", "Errors", .arguments, .logging, .lifecycle]),
         program(
             "berth-shim", ["ContainerRuntime", "ShimProtocol", "DNS", "Linux", "OCI", "Errors"],
             linker: fullyStatic + stripped),
@@ -136,6 +140,7 @@ let package = Package(
         tests("Linux"),
         tests("Archive"),
         tests("ImageStore", ["OCI"]),
+        tests("Distribution", ["OCI", .nio, .nioHTTP1, .nioPosix]),
         tests("Networking"),
         tests("Builder", ["OCI"]),
         tests("Engine", ["EngineAPI"]),

@@ -12,7 +12,8 @@ import OCI
 /// step in order. A step whose key is in the cache is not run; see `StepCache`.
 public struct Builder: Sendable {
     let store: ImageStore
-    let executor: any Executor
+    /// A copy may have another, for one build.
+    public var executor: any Executor
     let cache: StepCache
     let cacheMounts: CacheMounts
     let layersInUse = LayersInUse()

@@ -1,4 +1,5 @@
 import Builder
+import Distribution
 import EngineAPI
 import Errors
 import GRDB
@@ -45,7 +46,8 @@ public final class Engine: Sendable {
             names: NameFiles(executionRoot: configuration.executionRoot))
         let volumes = VolumeRegistry(root: configuration.dataRoot + "/volumes")
         services = Services(
-            configuration: configuration, records: records, images: images, networks: networks,
+            configuration: configuration, records: records, images: images,
+            registries: RegistryClient(configuration.registries), networks: networks,
             volumes: volumes, volumeMounts: VolumeMounts(volumes),
             events: EventBus(try EventJournal(directory: configuration.dataRoot + "/events")),
             board: SnapshotBoard(),

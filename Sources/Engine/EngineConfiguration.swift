@@ -1,3 +1,4 @@
+public import Distribution
 import EngineAPI
 import Networking
 
@@ -18,6 +19,8 @@ public struct EngineConfiguration: Sendable {
     public var caBundle: String?
     /// Whether containers and builds get them without asking.
     public var handsCABundleByDefault = false
+    /// How registries are reached.
+    public var registries = RegistrySettings()
     /// Servers for names that are not the engine's own; empty: the host's.
     public var dns: [String] = []
     /// Below which the containers' cgroups are made.
@@ -29,6 +32,8 @@ public struct EngineConfiguration: Sendable {
     public var logDriver = "json-file"
     public var logOptions: [String: String] = [:]
     public var version: String
+    /// What `info` warns of.
+    public var warnings: [String] = []
 
     public init(
         dataRoot: String, executionRoot: String, shimPath: String, bridge: String, bridgeAddress: InterfacePrefix?,

@@ -1,3 +1,4 @@
+import Distribution
 import EngineAPI
 import Errors
 import ImageStore
@@ -14,6 +15,8 @@ struct Services: Sendable {
     let configuration: EngineConfiguration
     let records: RecordStore
     let images: ImageStore
+    let registries: RegistryClient
+    let transfers = BlobTransfers()
     let networks: NetworkRegistry
     let volumes: VolumeRegistry
     let volumeMounts: VolumeMounts

@@ -6,8 +6,10 @@ public struct Image: Sendable, Hashable {
     public let id: Digest
     public let manifestDigest: Digest
     public let config: ImageConfig
-    /// Its names, in order. None: the image is dangling.
+    /// Its names, in order, each with a tag.
     public let references: [Reference]
+    /// By which digests repositories know it that it was pulled from or pushed to.
+    public let knownDigests: [Reference]
     /// Bytes of its layers, unpacked.
     public let size: Int64
 
@@ -15,12 +17,16 @@ public struct Image: Sendable, Hashable {
     public var created: String? { config.created }
     public var platform: Platform { config.platform }
 
-    /// `name@digest` for every repository in which it has a name: what `RepoDigests` shows.
+    /// Whether no name leads to it.
+    public var isDangling: Bool { references.isEmpty && knownDigests.isEmpty }
+
+    /// `name@digest` for every repository in which it has a name or a digest: what `RepoDigests` shows.
     public var repositoryDigests: [Reference] {
-        var seen: Set<String> = []
-        return references.filter { seen.insert("\($0.registry)/\($0.repository)").inserted }.map {
-            Reference(registry: $0.registry, repository: $0.repository, tag: nil, digest: manifestDigest)
-        }
+        var seen = Set(knownDigests.map { "\($0.registry)/\($0.repository)" })
+        return knownDigests
+            + references.filter { seen.insert("\($0.registry)/\($0.repository)").inserted }.map {
+                Reference(registry: $0.registry, repository: $0.repository, tag: nil, digest: manifestDigest)
+            }
     }
 }
 

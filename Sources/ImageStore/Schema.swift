@@ -55,6 +55,18 @@ enum Schema {
                     CREATE INDEX image_references_image ON image_references(image_id);
                     """)
         }
+        migrator.registerMigration("image_2") { database in
+            try database.execute(
+                sql: """
+                    -- By which digests repositories know an image, such as
+                    -- docker.io/library/nginx@sha256:…, where it was pulled from or pushed to them.
+                    CREATE TABLE image_digests (
+                        name TEXT PRIMARY KEY,
+                        image_id TEXT NOT NULL REFERENCES image_images(id) ON DELETE CASCADE
+                    ) WITHOUT ROWID;
+                    CREATE INDEX image_digests_image ON image_digests(image_id);
+                    """)
+        }
         return migrator
     }
 }

@@ -14,7 +14,9 @@ struct Daemon: AsyncParsableCommand {
 
     static let version = "0.1.0"
 
-    @Option(name: [.customShort("H"), .long], help: "Where to listen: unix://PATH or fd:// (repeatable).")
+    @Option(
+        name: [.customShort("H"), .long],
+        help: "Where to listen: unix://PATH, tcp://ADDRESS:PORT or fd:// (repeatable).")
     var host: [String] = []
 
     @Option(help: "Directory of everything that lasts (default: /var/lib/berth).")
@@ -35,8 +37,29 @@ struct Daemon: AsyncParsableCommand {
     @Option(help: "Where networks get their subnets: base=10.10.0.0/16,size=24 (repeatable).")
     var defaultAddressPool: [String] = []
 
+    @Option(help: "Ask this address for images of Docker Hub first (repeatable).")
+    var registryMirror: [String] = []
+
+    @Option(help: "Registry that may be used without a trusted certificate: host[:port] or a block (repeatable).")
+    var insecureRegistry: [String] = []
+
     @Option(help: "DNS server for names outside (repeatable; default: the host's).")
     var dns: [String] = []
+
+    @Option(help: "Speak TLS over TCP; false serves everybody who can reach the port, as root.")
+    var tls: Bool?
+
+    @Option(help: "Speak TLS over TCP, and only to clients with a certificate of --tlscacert.")
+    var tlsverify: Bool?
+
+    @Option(help: "Authorities of clients' certificates (PEM).")
+    var tlscacert: String?
+
+    @Option(help: "The daemon's certificate (PEM).")
+    var tlscert: String?
+
+    @Option(help: "The key of the daemon's certificate (PEM).")
+    var tlskey: String?
 
     @Option(help: "Hand this bundle of certificate authorities to every container and build step.")
     var caBundle: String?
@@ -56,6 +79,14 @@ struct Daemon: AsyncParsableCommand {
     @Flag(help: "Take away what this daemon made on the host (bridges, rules, settings), and exit.")
     var tearDown = false
 
+    /// `--tls` and `--tlsverify` alone mean true, as they do to dockerd.
+    static func main() async {
+        let words = CommandLine.arguments.dropFirst().map { word in
+            ["--tls", "--tlsverify"].contains(word) ? word + "=true" : word
+        }
+        await main(Array(words))
+    }
+
     func run() async throws {
         do {
             try await serve()
@@ -71,12 +102,14 @@ struct Daemon: AsyncParsableCommand {
         let settings = try Settings(self)
         var logger = Logger(label: "berthd") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = settings.logLevel
+        for warning in settings.engine.warnings { logger.warning("\(warning)") }
         let engine = try await Engine(settings.engine, logger: logger)
         if tearDown { return try await engine.tearDown() }
         if let pidfile { try Files.writeAtomically(pidfile, "\(Linux.Process.ownID)\n".utf8, durable: false) }
         defer { if let pidfile { try? Files.unlink(pidfile) } }
         let server = APIServer(
-            endpoints: settings.endpoints, backend: engine, version: Self.version, logger: logger)
+            endpoints: settings.endpoints, backend: engine, version: Self.version, logger: logger,
+            tls: settings.tls)
         let group = ServiceGroup(
             services: [ServerService(server: server)], gracefulShutdownSignals: [.sigterm, .sigint],
             // Its own log is a dump of our values.

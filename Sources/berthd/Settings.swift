@@ -11,6 +11,7 @@ struct Settings {
     let engine: EngineConfiguration
     let endpoints: [Server.Endpoint]
     let logLevel: Logger.Level
+    let tls: ServerTLS?
 
     /// `daemon.json`, with dockerd's keys where they mean the same. Keys that are not known are errors,
     /// as dockerd has it: a typing mistake would otherwise go unnoticed.
@@ -29,6 +30,15 @@ struct Settings {
         var logOptions: [String: String]?
         var defaultShmSize: Int64?
         var initProcess: Bool?
+        var tls: Bool?
+        var tlsverify: Bool?
+        var tlscacert: String?
+        var tlscert: String?
+        var tlskey: String?
+        var registryMirrors: [String]?
+        var insecureRegistries: [String]?
+        var registries: [String: RegistryOptions.Registry]?
+        var proxies: RegistryOptions.Proxies?
 
         struct Pool: Decodable {
             var base: String
@@ -36,7 +46,9 @@ struct Settings {
         }
 
         enum CodingKeys: String, CodingKey, CaseIterable {
-            case hosts, bridge, bip, dns
+            case hosts, bridge, bip, dns, tls, tlsverify, tlscacert, tlscert, tlskey, registries, proxies
+            case registryMirrors = "registry-mirrors"
+            case insecureRegistries = "insecure-registries"
             case dataRoot = "data-root"
             case execRoot = "exec-root"
             case defaultAddressPools = "default-address-pools"
@@ -80,16 +92,50 @@ struct Settings {
         } else {
             engine.caBundle = Self.hostBundles.first { Files.exists($0) }
         }
-        self.engine = engine
+        engine.registries = try RegistryOptions(
+            mirrors: flags.registryMirror + (file.registryMirrors ?? []),
+            insecure: flags.insecureRegistry + (file.insecureRegistries ?? []), registries: file.registries ?? [:],
+            proxies: file.proxies, caBundle: flags.caBundle ?? file.caBundle
+        ).settings(environment: ProcessInfo.processInfo.environment)
         let hosts = flags.host.isEmpty ? file.hosts ?? [] : flags.host
-        endpoints = try (hosts.isEmpty ? ["unix://\(engine.executionRoot)/berth.sock"] : hosts).flatMap {
-            try Server.Endpoint.parse($0, environment: ProcessInfo.processInfo.environment)
+        let usesTLS = flags.tls ?? file.tls
+        let verifies = flags.tlsverify ?? file.tlsverify ?? false
+        let places = try (hosts.isEmpty ? ["unix://\(engine.executionRoot)/berth.sock"] : hosts).flatMap {
+            try Server.Endpoint.parse(
+                $0, environment: ProcessInfo.processInfo.environment, hasTLS: verifies || usesTLS == true)
         }
+        endpoints = places
+        let overTCP = places.filter { if case .tcp = $0 { true } else { false } }
+        tls = verifies || usesTLS == true ? try Self.tls(flags, file, verifies: verifies) : nil
+        if tls == nil, let first = overTCP.first {
+            guard usesTLS == false else {
+                throw BerthError.invalidArgument(
+                    "\(first): whoever can reach this port would be root on this host. Use --tlsverify with "
+                        + "--tlscacert, --tlscert and --tlskey, or say --tls=false to serve it without encryption")
+            }
+            engine.warnings = overTCP.map {
+                "API is accessible on \($0) without encryption: access to the remote API is equivalent to root access "
+                    + "on the host"
+            }
+        }
+        self.engine = engine
         let level = flags.logLevel ?? file.logLevel ?? "info"
         guard let parsed = Logger.Level(rawValue: level == "warn" ? "warning" : level) else {
             throw BerthError.invalidArgument("unknown log level \"\(level)\"")
         }
         logLevel = parsed
+    }
+
+    private static func tls(_ flags: Daemon, _ file: File, verifies: Bool) throws -> ServerTLS {
+        guard let certificate = flags.tlscert ?? file.tlscert, let key = flags.tlskey ?? file.tlskey else {
+            throw BerthError.invalidArgument("TLS needs a certificate and its key: use --tlscert and --tlskey")
+        }
+        let authority = flags.tlscacert ?? file.tlscacert
+        guard !verifies || authority != nil else {
+            throw BerthError.invalidArgument(
+                "--tlsverify needs the authority of clients' certificates: use --tlscacert")
+        }
+        return try ServerTLS(certificate: certificate, key: key, clientAuthority: verifies ? authority : nil)
     }
 
     /// Where distributions keep their bundle.

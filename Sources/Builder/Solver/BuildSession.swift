@@ -132,12 +132,3 @@ struct BuildSession: Sendable {
             stage: stage.title)
     }
 }
-
-extension Platform {
-    /// Whether an image for this platform will do for `wanted`; a variant matters only if one is wanted.
-    func satisfies(_ wanted: Platform) -> Bool {
-        guard os == wanted.os, architecture == wanted.architecture else { return false }
-        guard let variant = wanted.variant, !variant.isEmpty, let own = self.variant, !own.isEmpty else { return true }
-        return own == variant
-    }
-}

@@ -12,7 +12,9 @@ extension Engine: BuildBackend {
     ) async throws {
         let report = BuildReport(progress, reportsSteps: options.reportsSteps)
         let tags = try options.tags.map { try Reference($0) }
-        let builder = builder
+        var ours = builder
+        ours.executor = StepExecutor(services: services, auth: auth, progress: progress)
+        let builder = ours
         let build = Task { () -> Image in
             let request = try Self.request(options, tags: tags, context: .empty)
             if options.remote?.isEmpty == false {

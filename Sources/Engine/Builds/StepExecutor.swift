@@ -13,10 +13,25 @@ import ShimProtocol
 struct StepExecutor: Executor {
     let services: Services
 
+    /// Of the client whose build it is, by registry.
+    var auth: [String: AuthConfig] = [:]
+    /// Where the progress of pulls goes.
+    var progress: (any ProgressSink)?
+
     func fetch(_ reference: Reference, platform: Platform?) async throws -> Image {
-        throw BerthError.notFound(
-            "\(reference.familiar) is not on this host, and this engine does not pull yet: load it from a file "
-                + "(berth load), or make a base image with berth image bootstrap -t \(reference.familiar)")
+        let auth = AuthConfig.matching(reference.registry, in: auth)
+        let repository = services.registries.repository(reference, auth?.credentials)
+        let report = TransferReport(progress)
+        do {
+            let outcome = try await PullJob(
+                services: services, repository: repository, reference: reference, platform: platform, report: report
+            ).run()
+            await report.finish()
+            return outcome.image
+        } catch {
+            await report.finish()
+            throw error
+        }
     }
 
     func run(_ step: RunStep, output: any StepOutput) async throws -> Int32 {

@@ -189,29 +189,6 @@ extension Engine: ImageBackend {
         try await progress.send(ProgressMessage(status: image.id.description))
         tellImage("import", image.id.description, name: reference?.familiar ?? image.id.description)
     }
-
-    // MARK: Registries
-
-    public func pullImage(_ options: ImagePullOptions, auth: AuthConfig?, progress: any ProgressSink) async throws {
-        let reference = try Reference.parsing(options.fromImage, tag: options.tag)
-        throw BerthError.notFound(
-            "pull access denied for \(reference.familiarName): this engine does not reach registries yet; load the image from a "
-                + "file (berth load), or make a base image with berth image bootstrap -t \(reference.familiar)")
-    }
-
-    public func pushImage(
-        _ name: String, _ options: ImagePushOptions, auth: AuthConfig?, progress: any ProgressSink
-    ) async throws {
-        throw BerthError(.unimplemented, "pushing is not offered yet: carry the image by file (berth save, berth load)")
-    }
-
-    public func searchImages(_ options: ImageSearchOptions) async throws -> [ImageSearchResult] {
-        throw BerthError(.unimplemented, "searching registries is not offered yet")
-    }
-
-    public func inspectDistribution(_ name: String, auth: AuthConfig?) async throws -> DistributionInspect {
-        throw BerthError(.unimplemented, "asking registries is not offered yet")
-    }
 }
 
 extension Image {

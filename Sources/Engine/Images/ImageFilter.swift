@@ -28,7 +28,7 @@ struct ImageFilter {
     }
 
     func matches(_ image: Image) -> Bool {
-        guard dangling.map({ $0 == image.references.isEmpty }) ?? true else { return false }
+        guard dangling.map({ $0 == image.isDangling }) ?? true else { return false }
         guard filters.matchesLabels(image.config.config?.labels ?? [:]) else { return false }
         if let before, image.createdSeconds >= before { return false }
         if let since, image.createdSeconds <= since { return false }

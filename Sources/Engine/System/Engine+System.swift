@@ -76,6 +76,7 @@ extension Engine: SystemBackend {
         info.swarm = SwarmInfo(localNodeState: "inactive")
         // Containers always outlive the daemon.
         info.liveRestoreEnabled = true
+        info.warnings = services.configuration.warnings.isEmpty ? nil : services.configuration.warnings
         info.initBinary = "docker-init"
         info.securityOptions = ["name=seccomp,profile=builtin"] + (hierarchies.mode == .v2 ? ["name=cgroupns"] : [])
         return info
@@ -138,10 +139,6 @@ extension Engine: SystemBackend {
                 group.cancelAll()
             }
         }
-    }
-
-    public func authenticate(_ auth: AuthConfig) async throws -> AuthResponse {
-        throw BerthError(.unimplemented, "logging in to a registry is not offered yet")
     }
 }
 

@@ -57,17 +57,17 @@ final class ContentPins: Sendable {
     func endRemoving(_ digests: Set<Digest>) { state.update { $0.removing.subtract(digests) } }
 }
 
-/// Pins that an operation collects on its way.
-final class PinScope {
+/// Pins that an operation collects on its way, from any thread.
+final class PinScope: Sendable {
     private let pins: ContentPins
-    private var held: [Digest] = []
+    private let held = Monitor<[Digest]>([])
 
     init(_ pins: ContentPins) { self.pins = pins }
 
-    deinit { pins.unpin(held) }
+    deinit { pins.unpin(held.update { $0 }) }
 
     func pin(_ digests: [Digest]) {
         pins.pin(digests)
-        held += digests
+        held.update { $0 += digests }
     }
 }

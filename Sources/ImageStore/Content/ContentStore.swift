@@ -5,7 +5,8 @@ import Linux
 import OCI
 
 /// Blobs on disk, as an OCI image layout (`image-layout.md`): `oci-layout`, `index.json`,
-/// `blobs/sha256/…`. What is being received stands in `ingest/` until its digest is known.
+/// `blobs/sha256/…`. What is being received stands in `ingest/` until its digest is known, and in
+/// `partial/` when it is known from the beginning: there it outlives a crash.
 struct ContentStore: Sendable {
     let root: String
 
@@ -15,6 +16,8 @@ struct ContentStore: Sendable {
         // Whatever was being received when the last process ended is of no use.
         try Files.removeTree(ingestDirectory)
         try Files.makeDirectory(ingestDirectory, mode: 0o700)
+        try Files.makeDirectories(partialDirectory, mode: 0o700)
+        try removeOldPartials()
         if !Files.exists(root + "/oci-layout") {
             try Files.writeAtomically(root + "/oci-layout", ContentStore.layout.utf8)
         }
@@ -23,6 +26,21 @@ struct ContentStore: Sendable {
     static let layout = #"{"imageLayoutVersion":"1.0.0"}"#
 
     private var ingestDirectory: String { root + "/ingest" }
+    private var partialDirectory: String { root + "/partial" }
+
+    /// Where a blob is received that may have to be taken up again.
+    func partialPath(of digest: Digest) -> String {
+        "\(partialDirectory)/\(digest.algorithm.rawValue)-\(digest.hex)"
+    }
+
+    /// Half a blob that nobody wanted for a week is not waited for any longer.
+    private func removeOldPartials() throws {
+        let directory = try FileDescriptor.openDirectory(partialDirectory)
+        let limit = Int64(time(nil)) - 7 * 86400
+        for name in try directory.entries() {
+            if try directory.status(of: name).modified < limit * 1_000_000_000 { try directory.unlink(name) }
+        }
+    }
     var indexPath: String { root + "/index.json" }
 
     func path(of digest: Digest) -> String { "\(root)/blobs/\(digest.algorithm.rawValue)/\(digest.hex)" }

@@ -68,6 +68,10 @@ extension ImageStore {
             needed.formUnion([image.id, image.manifestDigest])
             needed.formUnion(try image.decodedManifest().layers.map(\.digest))
         }
+        // Indexes that images came by.
+        for name in try String.fetchAll(database, sql: "SELECT name FROM image_digests") {
+            if let digest = try Reference(name).digest { needed.insert(digest) }
+        }
         var kept = Set(all.map(\.diffID))
         kept.subtract(unused.map(\.diffID))
         // A layer that is unpacked in several forms stays as long as one of them does.

@@ -96,7 +96,7 @@ final class ImageAssembly {
     /// - Returns: the names that were given, with the image that had each before.
     @discardableResult
     func commit(
-        names: [(id: Digest, reference: Reference, rule: NameRule)]
+        names: [(id: Digest, reference: Reference, rule: NameRule)], known: [(id: Digest, digest: Reference)] = []
     ) throws -> [(id: Digest, reference: Reference, previous: Digest?)] {
         try store.sync()
         let (given, taken) = try store.database.write { database in
@@ -104,6 +104,7 @@ final class ImageAssembly {
             // Somebody else may have made the same layer meanwhile; then that one is used.
             let superfluous = try newLayers.filter { try !$0.insert(database) }
             for image in images { try insert(image, database) }
+            for known in known { try ImageStore.setDigest(known.digest, of: known.id, database) }
             return (try give(names, database), superfluous)
         }
         isCommitted = true

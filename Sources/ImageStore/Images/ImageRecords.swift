@@ -38,9 +38,13 @@ struct ImageRecord: Sendable {
         let names = try String.fetchAll(
             database, sql: "SELECT name FROM image_references WHERE image_id = ? ORDER BY name",
             arguments: [id.description])
+        let digests = try String.fetchAll(
+            database, sql: "SELECT name FROM image_digests WHERE image_id = ? ORDER BY name",
+            arguments: [id.description])
         return Image(
             id: id, manifestDigest: manifestDigest, config: try decode(ImageConfig.self, config, "image \(id)"),
-            references: try names.map { text throws(BerthError) in try Reference(text) }, size: size)
+            references: try names.map { text throws(BerthError) in try Reference(text) },
+            knownDigests: try digests.map { text throws(BerthError) in try Reference(text) }, size: size)
     }
 }
 

@@ -139,7 +139,14 @@ extension ImageStore {
     private static func named(_ database: Database, _ reference: Reference) throws -> ImageRecord? {
         if let id = try owner(of: reference, database) { return try ImageRecord.fetch(database, id: id) }
         guard let digest = reference.digest else { return nil }
-        // By digest: an image with that manifest (or ID) and any name in the repository.
+        let known = Reference(
+            registry: reference.registry, repository: reference.repository, tag: nil, digest: digest)
+        if let id = try String.fetchOne(
+            database, sql: "SELECT image_id FROM image_digests WHERE name = ?", arguments: [known.description])
+        {
+            return try ImageRecord.fetch(database, id: try Digest(id))
+        }
+        // An image with that manifest (or ID) and any name in the repository.
         guard let record = try whole(database, digest.description) else { return nil }
         let image = try record.image(database)
         let isInRepository = image.references.contains {

@@ -33,10 +33,13 @@ extension ImageStore {
                 if let conflict = conflict(removing: image, users, force: force, runs) { throw conflict }
                 removed = image.references
             }
-            let isLast = removed.count == image.references.count
+            // With its last tag in a repository goes its digest there.
+            let lost = lostDigests(of: image, removing: removed, meaning: naming)
+            let isLast = removed.count == image.references.count && lost.count == image.knownDigests.count
             // Running containers keep an image that lost its last name by name; it is then dangling.
             let staysDangling = isLast && users.contains(where: runs)
-            let removals = try untag(removed, image, removingImage: isLast && !staysDangling, isUsed: !users.isEmpty)
+            let removals = try untag(
+                removed, lost, image, removingImage: isLast && !staysDangling, isUsed: !users.isEmpty)
             if isLast, !noPrune { return removals + (try collect(reporting: image)) }
             return removals
         }
@@ -50,10 +53,25 @@ extension ImageStore {
         }
     }
 
+    /// The digests that go when `removed` does: of repositories in which no tag is left.
+    private func lostDigests(of image: Image, removing removed: [Reference], meaning naming: Naming) -> [Reference] {
+        if case .id = naming { return image.knownDigests }
+        func isSame(_ one: Reference, _ other: Reference) -> Bool {
+            one.registry == other.registry && one.repository == other.repository
+        }
+        if case .reference(let asked) = naming, asked.digest != nil, removed.isEmpty {
+            return image.knownDigests.filter { isSame($0, asked) }
+        }
+        let left = image.references.filter { !removed.contains($0) }
+        return image.knownDigests.filter { known in
+            removed.contains { isSame($0, known) } && !left.contains { isSame($0, known) }
+        }
+    }
+
     private func conflict(
         removing reference: Reference, as text: String, of image: Image, _ users: [String], force: Bool
     ) -> BerthError? {
-        guard !force, image.references.count == 1, let user = users.first else { return nil }
+        guard !force, image.references.count <= 1, let user = users.first else { return nil }
         return .conflict(
             "conflict: unable to remove repository reference \"\(text)\" (must force) - container "
                 + "\(user.prefix(12)) is using its referenced image \(image.id.short)")
@@ -82,14 +100,19 @@ extension ImageStore {
     }
 
     private func untag(
-        _ references: [Reference], _ image: Image, removingImage: Bool, isUsed: Bool
+        _ references: [Reference], _ digests: [Reference], _ image: Image, removingImage: Bool, isUsed: Bool
     ) throws -> [Removal] {
-        var removals = references.map { Removal.untagged($0.familiar) }
+        var removals = (references + digests).map { Removal.untagged($0.familiar) }
         try database.write { database in
             for reference in references {
                 try database.execute(
                     sql: "DELETE FROM image_references WHERE name = ? AND image_id = ?",
                     arguments: [reference.description, image.id.description])
+            }
+            for digest in digests {
+                try database.execute(
+                    sql: "DELETE FROM image_digests WHERE name = ? AND image_id = ?",
+                    arguments: [digest.description, image.id.description])
             }
             guard removingImage else { return }
             let sql =
@@ -112,11 +135,11 @@ extension ImageStore {
     ) throws -> (removals: [Removal], reclaimed: Int64) {
         try naming("pruning images") {
             let candidates = try images().filter {
-                (all || $0.references.isEmpty) && matching($0) && usedBy($0.id).isEmpty
+                (all || $0.isDangling) && matching($0) && usedBy($0.id).isEmpty
             }
             var removals: [Removal] = []
             for image in candidates {
-                removals += try untag(image.references, image, removingImage: true, isUsed: false)
+                removals += try untag(image.references, image.knownDigests, image, removingImage: true, isUsed: false)
             }
             let collected = try collect()
             removals += collected.layers.map { .deleted($0) }

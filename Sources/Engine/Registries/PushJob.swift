@@ -1,0 +1,88 @@
+import Distribution
+import EngineAPI
+import Errors
+import FoundationEssentials
+import ImageStore
+import Linux
+import OCI
+
+/// Brings one image from the store into its registry.
+struct PushJob: Sendable {
+    let services: Services
+    let repository: RemoteRepository
+    /// With a tag.
+    let reference: Reference
+    let report: TransferReport
+
+    struct Outcome: Sendable {
+        let digest: Digest
+        /// Of the manifest.
+        let size: Int
+    }
+
+    private static let uploads = AsyncSlots(5)
+
+    func run() async throws -> Outcome {
+        let images = services.images
+        let image = try await blocking { try find(in: images) }
+        let manifest = try await blocking { try images.manifest(of: image) }
+        let neighbours = try await blocking { try repositoriesByLayer(images) }
+        let parts = try JSONDecoder().decode(Manifest.self, from: Data(manifest.bytes))
+        var seen: Set<Digest> = []
+        let layers = parts.layers.filter { seen.insert($0.digest).inserted }
+        for layer in layers { report.send("Preparing", id: layer.digest.short) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for layer in layers {
+                group.addTask { try await push(layer, neighbours[layer.digest] ?? []) }
+            }
+            group.addTask {
+                let file = try await blocking { try images.blob(parts.config.digest) }
+                _ = try await repository.push(parts.config, from: file)
+            }
+            try await group.waitForAll()
+        }
+        try await repository.put(
+            manifest: manifest.bytes, mediaType: parts.mediaType ?? MediaType.manifest,
+            as: reference.tag ?? manifest.digest.description)
+        try await blocking { try images.know(image, in: reference, as: manifest.digest) }
+        return Outcome(digest: manifest.digest, size: manifest.bytes.count)
+    }
+
+    private func find(in images: ImageStore) throws -> Image {
+        do {
+            return try images.image(reference.description)
+        } catch let error as BerthError where error.code == .notFound {
+            throw BerthError.notFound("An image does not exist locally with the tag: \(reference.familiarName)")
+        }
+    }
+
+    private func push(_ layer: OCI.Descriptor, _ neighbours: [String]) async throws {
+        let id = layer.digest.short
+        let images = services.images
+        let outcome = try await Self.uploads.use {
+            let file = try await blocking { try images.blob(layer.digest) }
+            return try await repository.push(layer, from: file, neighbours: neighbours) { sent in
+                report.send("Pushing", id: id, current: sent, total: layer.size)
+            }
+        }
+        switch outcome {
+        case .present: report.send("Layer already exists", id: id)
+        case .mounted(let from): report.send("Mounted from \(from)", id: id)
+        case .sent: report.send("Pushed", id: id)
+        }
+    }
+
+    /// Other repositories of this registry that are known to have a layer, by layer.
+    private func repositoriesByLayer(_ images: ImageStore) throws -> [Digest: [String]] {
+        var neighbours: [Digest: [String]] = [:]
+        for image in try images.images() {
+            let repositories = Set(
+                image.knownDigests.filter { $0.registry == reference.registry }.map(\.repository)
+            ).subtracting([reference.repository])
+            guard !repositories.isEmpty else { continue }
+            let manifest = try JSONDecoder().decode(Manifest.self, from: Data(images.manifest(of: image).bytes))
+            for layer in manifest.layers { neighbours[layer.digest, default: []] += repositories }
+        }
+        return neighbours.mapValues { Array(Set($0).sorted().prefix(3)) }
+    }
+}
