@@ -21,7 +21,7 @@ import Testing
     private func packed(_ source: BuildContextSource) throws -> [String] {
         let sink = BytesSink()
         let writer = TarWriter(sink)
-        try source.pack(into: writer, sent: { _ in })
+        try source.pack(into: writer)
         try writer.finish()
         let reader = try TarReader(BytesSource(sink.bytes))
         var names: [String] = []

@@ -100,18 +100,15 @@ struct BuildContextSource: Sendable {
 
     /// The archive as a request's body. Owners become root, so that the same files are the same
     /// context for everybody.
-    /// - Parameter sent: called with the bytes of each file.
+    /// - Parameter sent: called with the bytes that went out, piece by piece.
     func body(sent: @escaping @Sendable (Int64) -> Void) -> EngineRequest.Body {
-        TarPipe.upload { writer in try pack(into: writer, sent: sent) }
+        TarPipe.upload(passed: sent) { writer in try pack(into: writer) }
     }
 
-    func pack(into writer: TarWriter, sent: @escaping @Sendable (Int64) -> Void) throws {
+    func pack(into writer: TarWriter) throws {
         var packer = TreePacker(
             writer, filter: { path, isDirectory in decide(path.description, isDirectory) },
-            adjust: { entry in
-                (entry.userID, entry.groupID) = (0, 0)
-                sent(entry.size)
-            })
+            adjust: { entry in (entry.userID, entry.groupID) = (0, 0) })
         try packer.packContents(of: try FileDescriptor.openDirectory(folder))
         if let outside { try writer.add(file: dockerfile, outside) }
     }

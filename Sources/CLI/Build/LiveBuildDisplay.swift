@@ -87,7 +87,7 @@ struct LiveBuildState {
     private var running: [Running] = []
     /// Lines that are final and wait to be written above the running ones.
     private var settled: [String] = []
-    private var drawnLines = 0
+    private var region = LineRegion()
     /// Steps whose line is final.
     private var ended: Set<Key> = []
     private var total: [String?: Int] = [:]
@@ -181,15 +181,10 @@ struct LiveBuildState {
             for step in running { lines += block(step, now) }
             if !running.isEmpty { lines.append(summary(now)) }
         }
-        if lines.isEmpty, settled.isEmpty, drawnLines == 0 { return "" }
-        // Held back while it is drawn, so that no half picture is seen.
-        var out = "\u{1B}[?2026h"
-        if drawnLines > 0 { out += "\u{1B}[\(drawnLines)A" }
-        out += "\r\u{1B}[J"
-        out += (settled + lines).map { $0 + "\n" }.joined()
+        // What is final goes above the rest.
+        let final = settled.isEmpty ? "" : region.update([]) + settled.map { $0 + "\n" }.joined()
         settled = []
-        drawnLines = lines.count
-        return out + "\u{1B}[?2026l"
+        return LineRegion.atOnce(final + region.update(lines))
     }
 
     private var spinner: String {

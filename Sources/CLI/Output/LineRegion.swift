@@ -8,8 +8,7 @@ struct LineRegion {
     /// width of the terminal.
     mutating func update(_ lines: [String]) -> String {
         guard lines != drawn else { return "" }
-        // Held back while it is drawn, so that no half picture is seen.
-        var out = "\u{1B}[?2026h"
+        var out = ""
         for (index, line) in lines.enumerated() where index < drawn.count && line != drawn[index] {
             let up = drawn.count - index
             out += "\u{1B}[\(up)A\r\(line)\u{1B}[K\u{1B}[\(up)B\r"
@@ -20,8 +19,12 @@ struct LineRegion {
             for line in lines[drawn.count...] { out += line + "\n" }
         }
         drawn = lines
-        return out + "\u{1B}[?2026l"
+        return out
     }
+
+    /// Text that a terminal holds back until it is whole, so that no half picture is seen (the synchronized
+    /// updates of newer terminals; others ignore the sequence).
+    static func atOnce(_ text: String) -> String { text.isEmpty ? "" : "\u{1B}[?2026h\(text)\u{1B}[?2026l" }
 
     /// What is shown stays as it is; what comes next begins below it.
     mutating func settle() { drawn = [] }

@@ -79,7 +79,7 @@ struct ProgressBoard {
     mutating func redraw() -> String {
         guard isDirty || transfer != nil else { return "" }
         isDirty = false
-        return region.update(lines())
+        return LineRegion.atOnce(region.update(lines()))
     }
 
     /// Takes the line of the transfer away and leaves the layers.

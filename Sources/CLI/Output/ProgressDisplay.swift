@@ -1,6 +1,7 @@
 import Client
 import EngineAPI
 import Errors
+import Glibc
 import Linux
 import Synchronization
 
@@ -27,7 +28,7 @@ final class ProgressDisplay: Sendable {
         self.output = output
         self.quiet = quiet
         self.showsBytes = showsBytes && !quiet
-        isTerminal = output.isTerminal
+        isTerminal = output.isTerminal && getenv("TERM").map { String(cString: $0) } != "dumb"
         state = Mutex(
             State(
                 board: ProgressBoard(

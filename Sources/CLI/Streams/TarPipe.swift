@@ -9,9 +9,9 @@ import Synchronization
 enum TarPipe {
     /// A request body of what `pack` writes. What `pack` throws breaks the request off, so that the
     /// daemon never takes half an archive for a whole one.
-    /// - Parameter passed: counts the bytes of the archive.
+    /// - Parameter passed: is told of each piece of the archive that went out.
     static func upload(
-        passed: SizeCounter? = nil, _ pack: @escaping @Sendable (TarWriter) throws -> Void
+        passed: (@Sendable (Int64) -> Void)? = nil, _ pack: @escaping @Sendable (TarWriter) throws -> Void
     ) -> EngineRequest.Body {
         .stream(contentType: "application/x-tar") { body in
             let (reader, writer) = try PipeEnd.pair()
@@ -26,7 +26,7 @@ enum TarPipe {
             do {
                 while let bytes = try await BlockingWork.read(end) {
                     try await body.write(bytes)
-                    passed?.add(Int64(bytes.count))
+                    passed?(Int64(bytes.count))
                 }
             } catch {
                 packing.cancel()

@@ -62,6 +62,12 @@ struct CopyCommand: Command {
                 + "give the path as it is here, such as /home/me/index.html")
     }
 
+    /// Nobody reads it in a script.
+    func tell(_ bytes: Int64, _ target: String) {
+        guard !quiet, Console.error.isTerminal else { return }
+        Console.note("Successfully copied \(Human.size(bytes, digits: 3)) to \(target)")
+    }
+
     /// The copy is part of the container alone, which the word `cp` does not tell.
     func hint(_ id: String, _ session: Session) {
         guard !quiet, Console.error.isTerminal else { return }
@@ -143,7 +149,7 @@ private struct ContainerToHost: Sendable {
             copied = try await copyFile(source, tar, target, passed)
         }
         display.finish()
-        if !options.quiet { Console.note("Successfully copied \(Human.size(copied, digits: 3)) to \(target)") }
+        options.tell(copied, "\(target)")
     }
 
     /// The path in the container, past a symbolic link that is to be followed.
@@ -259,7 +265,7 @@ private struct HostToContainer: Sendable {
         let counter = SizeCounter()
         let keepsOwners = options.archive
         let passed = SizeCounter()
-        let body = TarPipe.upload(passed: passed) { writer in
+        let body = TarPipe.upload(passed: { passed.add($0) }) { writer in
             var packer = TreePacker(
                 writer,
                 adjust: { entry in
@@ -280,9 +286,7 @@ private struct HostToContainer: Sendable {
         defer { display.finish() }
         try await session.client.putArchive(body, to: place.directory, in: id, keepOwners: keepsOwners)
         display.finish()
-        if !options.quiet {
-            Console.note("Successfully copied \(Human.size(counter.total, digits: 3)) to \(id):\(path)")
-        }
+        options.tell(counter.total, "\(id):\(path)")
         options.hint(id, session)
     }
 

@@ -80,7 +80,12 @@ struct ExecOptions: Sendable {
         Exit.restoreTerminal()
         if end == .detached { return }
         let code = try await exitCode(of: id, client)
-        if code != 0 { throw ExitCode(Int32(truncatingIfNeeded: code)) }
+        guard code != 0 else { return }
+        // A daemon may tell in the stream that the program could not be started.
+        if code == 127, let advice = await Shells.advice(insteadOf: command[0], in: container, client) {
+            Console.note(advice)
+        }
+        throw ExitCode(Int32(truncatingIfNeeded: code))
     }
 
     /// The streams may end a moment before the daemon has seen the end of the program.

@@ -24,7 +24,8 @@ enum Shells {
         guard names.contains(name) else { return nil }
         var found = await found(in: container, client)
         if found == nil, let image { found = await self.found(inImage: image, client) }
-        guard let found else { return nil }
+        // It is there: what failed is something that it was told to run.
+        guard let found, !found.contains(where: { $0 == program || $0.hasSuffix("/\(program)") }) else { return nil }
         guard !found.isEmpty else {
             return "There is no shell in this container (it may be made from scratch): only its own program can be run."
         }

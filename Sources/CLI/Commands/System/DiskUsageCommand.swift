@@ -46,7 +46,7 @@ struct DiskUsageReport {
         let volumeBytes = usage.volumes.reduce(Int64(0)) { $0 + max(0, $1.usageData?.size ?? 0) }
         let usedVolumes = usage.volumes.filter { ($0.usageData?.refCount ?? 0) > 0 }
         let usedVolumeBytes = usedVolumes.reduce(Int64(0)) { $0 + max(0, $1.usageData?.size ?? 0) }
-        let cacheBytes = usage.buildCache.reduce(Int64(0)) { $0 + $1.size }
+        let cacheBytes = ownCacheBytes(usage.buildCache)
         let usedCache = usage.buildCache.filter(\.inUse)
         return [
             row("Images", usage.images.count, usage.images.count - idleImages.count, usage.layersSize, idleImageBytes),
@@ -54,8 +54,13 @@ struct DiskUsageReport {
             row("Local Volumes", usage.volumes.count, usedVolumes.count, volumeBytes, volumeBytes - usedVolumeBytes),
             row(
                 "Build Cache", usage.buildCache.count, usedCache.count, cacheBytes,
-                cacheBytes - usedCache.reduce(Int64(0)) { $0 + $1.size }),
+                cacheBytes - ownCacheBytes(usedCache)),
         ]
+    }
+
+    /// What images have too is theirs: it stays when the cache goes.
+    private func ownCacheBytes(_ records: [BuildCacheRecord]) -> Int64 {
+        records.reduce(0) { $0 + ($1.shared ? 0 : $1.size) }
     }
 
     private func row(_ type: String, _ total: Int, _ active: Int, _ size: Int64, _ reclaimable: Int64) -> TemplateValue
@@ -94,7 +99,7 @@ struct DiskUsageReport {
                 containers, ContainerRow.headings)
             + "\nLocal Volumes space usage:\n\n"
             + table("{{.Name}}\t{{.Links}}\t{{.Size}}", usage.volumes.map(VolumeRow.row), VolumeRow.headings)
-            + "\nBuild cache usage: \(Human.size(usage.buildCache.reduce(Int64(0)) { $0 + $1.size }))\n\n"
+            + "\nBuild cache usage: \(Human.size(ownCacheBytes(usage.buildCache)))\n\n"
             + table(
                 "{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}",
                 caches,
