@@ -12,18 +12,22 @@ public struct APIServer: Sendable {
     private let logger: Logger
     private let group: any EventLoopGroup
     private let grace: Duration
+    private let tls: ServerTLS?
 
     /// - Parameters:
     ///   - version: of this engine, for the `Server` header.
+    ///   - tls: for clients over TCP; nil serves them in the clear.
     ///   - grace: how long a shutdown waits for responses at hand.
     public init(
         endpoints: [Endpoint], backend: some EngineBackend, version: String, logger: Logger,
-        group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, grace: Duration = .seconds(5)
+        tls: ServerTLS? = nil, group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+        grace: Duration = .seconds(5)
     ) {
         self.endpoints = endpoints
         self.logger = logger
         self.group = group
         self.grace = grace
+        self.tls = tls
         responder = Responder(routes: .engineAPI(backend), version: version, logger: logger)
     }
 
@@ -67,7 +71,12 @@ public struct APIServer: Sendable {
         try await ServerBootstrap(group: group)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try serve(channel, registry) }
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls, case .tcp = listener.endpoint {
+                        try channel.pipeline.syncOperations.addHandler(tls.handler())
+                    }
+                    try serve(channel, registry)
+                }
             }
             .withBoundSocket(listener.descriptor)
             .get()

@@ -33,6 +33,18 @@ struct Listener: Sendable {
                 throw BerthError("listening on \(endpoint)", error)
             }
             descriptor = try duplicate(socket.rawValue)
+        case .tcp(let address, let port):
+            guard let place = SocketAddress(address, port: port) else {
+                throw BerthError.invalidArgument("\(address) is no address")
+            }
+            let socket: FileDescriptor
+            do throws(SystemError) {
+                socket = try InternetSocket.bind(.tcp, place, backlog: 1024)
+            } catch {
+                throw BerthError("listening on \(endpoint)", error)
+            }
+            descriptor = try duplicate(socket.rawValue)
+            file = nil
         case .inherited(let inherited):
             descriptor = try duplicate(inherited)
             file = nil

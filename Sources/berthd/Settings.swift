@@ -95,7 +95,8 @@ struct Settings {
         engine.registries = try RegistryOptions(
             mirrors: flags.registryMirror + (file.registryMirrors ?? []),
             insecure: flags.insecureRegistry + (file.insecureRegistries ?? []), registries: file.registries ?? [:],
-            proxies: file.proxies, caBundle: flags.caBundle ?? file.caBundle
+            proxies: file.proxies, caBundle: flags.caBundle ?? file.caBundle,
+            folder: Files.parent(of: try Self.absolute(flags.configFile))
         ).settings(environment: ProcessInfo.processInfo.environment)
         let hosts = flags.host.isEmpty ? file.hosts ?? [] : flags.host
         let usesTLS = flags.tls ?? file.tls
