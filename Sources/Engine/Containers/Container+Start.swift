@@ -20,6 +20,9 @@ extension Container {
             }
             restartTimer?.cancel()
             record.wasStoppedByUser = false
+            // Who starts it by hand gives it all its tries again.
+            record.restartCount = 0
+            quickEnds = 0
             do {
                 try await run()
             } catch {

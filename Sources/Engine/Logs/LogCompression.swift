@@ -15,7 +15,7 @@ enum LogCompression {
             let status = try plain.status()
             let made = "\(path).gz.tmp"
             do {
-                try compress(plain, to: made, time: status.modified)
+                try compress(plain, to: made, status)
                 try place(made, insteadOf: status.inode, path: path, files: files)
             } catch {
                 try? Files.unlink(made)
@@ -24,8 +24,10 @@ enum LogCompression {
         }
     }
 
-    private static func compress(_ plain: FileDescriptor, to path: String, time: Int64) throws {
+    /// Before the records stands an empty member whose "file name" says which file they are from.
+    private static func compress(_ plain: FileDescriptor, to path: String, _ status: FileStatus) throws {
         let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o640)
+        try file.writeAll(nameHead + "\(status.inode)".utf8 + [0] + emptyBody)
         let sink = GzipSink(FileSink(file))
         while true {
             let bytes = try plain.read(upTo: 256 * 1024)
@@ -33,7 +35,19 @@ enum LogCompression {
             try sink.write(bytes)
         }
         try sink.finish()
-        try file.setTimes(accessed: time, modified: time)
+        try file.setTimes(accessed: status.modified, modified: status.modified)
+    }
+
+    /// RFC 1952: magic, deflate, "a name follows", no time, no flags, Unix.
+    private static let nameHead: [UInt8] = [0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3]
+    /// A last block of nothing, and the checksum and length of nothing.
+    private static let emptyBody: [UInt8] = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+
+    /// The number of the file that a compressed one was made from.
+    static func originalInode(of compressed: FileDescriptor) throws(SystemError) -> UInt64? {
+        let head = try compressed.read(upTo: nameHead.count + 21, at: 0)
+        guard head.starts(with: nameHead) else { return nil }
+        return UInt64(String(decoding: head.dropFirst(nameHead.count).prefix { $0 != 0 }, as: UTF8.self))
     }
 
     private static func place(_ made: String, insteadOf inode: UInt64, path: String, files: Int32) throws {

@@ -13,13 +13,15 @@ struct LogFiles {
         private let directory: String
         private let isCompressed: Bool
         private var plain: FileDescriptor?
+        /// Of the file that the shim wrote.
         let inode: UInt64
 
         fileprivate init(_ source: FileDescriptor, isCompressed: Bool, directory: String) throws(SystemError) {
             self.source = source
             self.isCompressed = isCompressed
             self.directory = directory
-            inode = try source.status().inode
+            let own = try source.status().inode
+            inode = isCompressed ? try LogCompression.originalInode(of: source) ?? own : own
         }
 
         /// The records. A compressed file is expanded when it is first asked for.
@@ -31,10 +33,11 @@ struct LogFiles {
             return made
         }
 
-        /// The compressed file has the time of what it was made from.
+        /// A number of a file that is gone may be given to another, but not with the same time; a
+        /// compressed file has the time of what it was made from.
         fileprivate func isSame(as other: Open) throws(SystemError) -> Bool {
-            if inode == other.inode { return true }
-            guard isCompressed || other.isCompressed else { return false }
+            guard inode == other.inode else { return false }
+            guard isCompressed || other.isCompressed else { return true }
             return try source.status().modified == other.source.status().modified
         }
     }
