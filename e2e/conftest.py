@@ -5,10 +5,12 @@ import os
 import shutil
 import signal
 import uuid
+from pathlib import Path
 
 import docker as docker_sdk
 import pytest
 
+from harness.bundle import Bundle, Runtime, cgroups, unpack_rootfs
 from harness.cli import Cli, eventually
 from harness.daemon import BINARIES, Daemon
 from harness.images import busybox_tar
@@ -21,7 +23,7 @@ def pytest_configure():
 
 
 def pytest_collection_modifyitems(items):
-    missing = [name for name in ("berth", "berthd", "berth-shim") if not (BINARIES / name).exists()]
+    missing = [name for name in ("berth", "berthd", "berth-shim", "berth-runtime") if not (BINARIES / name).exists()]
     if os.geteuid() != 0:
         raise pytest.UsageError("the end-to-end tests need root")
     if missing:
@@ -110,6 +112,36 @@ def nothing_left(request):
     except AssertionError:
         left = {what: things for what, things in last.items() if things}
         pytest.fail(f"left behind: {left}\n{daemon.tail(15)}")
+
+
+@pytest.fixture(scope="session")
+def bundle_rootfs(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("runtime") / "rootfs"
+    unpack_rootfs(path)
+    # Other users, and root of a user namespace, must be able to reach it.
+    for folder in (path.parent, *list(path.parents)[:3]):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    return path
+
+
+@pytest.fixture
+def runtime(tmp_path, bundle_rootfs, bundle):
+    runtime = Runtime(tmp_path / "state")
+    yield runtime
+    runtime.remove_all()
+    mounts = Path("/proc/self/mountinfo").read_text()
+    for place in (tmp_path, bundle_rootfs):
+        assert str(place) not in mounts, "a mount was left on the host"
+
+
+@pytest.fixture
+def bundle(tmp_path, bundle_rootfs):
+    name = f"bt-{uuid.uuid4().hex[:8]}"
+    yield Bundle(tmp_path / "bundle", bundle_rootfs, f"/berth-test/{name}")
+    assert not cgroups(name), "a cgroup was left behind"
+    for parent in cgroups("berth-test"):
+        with contextlib.suppress(OSError):  # another run's is in it
+            parent.rmdir()
 
 
 def state(daemon: Daemon) -> dict[str, set[str]]:

@@ -14,9 +14,16 @@ extension Cgroup {
         }
         if let blockIO = resources.blockIO { try apply(blockIO) }
         for huge in resources.hugepageLimits ?? [] {
-            let file =
-                isVersion2("hugetlb") ? "hugetlb.\(huge.pageSize).max" : "hugetlb.\(huge.pageSize).limit_in_bytes"
-            try set("hugetlb", file, "\(huge.limit)")
+            let end = isVersion2("hugetlb") ? "max" : "limit_in_bytes"
+            try set("hugetlb", "hugetlb.\(huge.pageSize).\(end)", "\(huge.limit)")
+            // Pages that are reserved and not used yet count too, where the kernel counts them.
+            try setIfPresent("hugetlb", "hugetlb.\(huge.pageSize).rsvd.\(end)", "\(huge.limit)")
+        }
+        if let network = resources.network { try apply(network) }
+        for (device, limit) in (resources.rdma ?? [:]).sorted(by: { $0.key < $1.key }) {
+            let handles = limit.hcaHandles.map { " hca_handle=\($0)" } ?? ""
+            let objects = limit.hcaObjects.map { " hca_object=\($0)" } ?? ""
+            try set("rdma", "rdma.max", device + handles + objects)
         }
         if let rules = resources.devices { try apply(rules) }
         for (file, value) in (resources.unified ?? [:]).sorted(by: { $0.key < $1.key }) {
@@ -50,15 +57,24 @@ extension Cgroup {
 
     private func apply(_ memory: RuntimeSpec.Memory) throws(BerthError) {
         func text(_ bytes: Int64, unlimited: String) -> String { bytes < 0 ? unlimited : "\(bytes)" }
+        if memory.checkBeforeUpdate == true, let limit = memory.limit, limit >= 0 {
+            let usage = number(isVersion2("memory") ? "memory.current" : "memory.usage_in_bytes", of: "memory") ?? 0
+            guard usage <= UInt64(limit) else {
+                throw .conflict("memory limit \(limit) is below what is used now (\(usage))")
+            }
+        }
         if isVersion2("memory") {
             if let limit = memory.limit { try set("memory", "memory.max", text(limit, unlimited: "max")) }
             if let reservation = memory.reservation {
                 try set("memory", "memory.low", text(reservation, unlimited: "max"))
             }
-            if let swap = memory.swap {
+            if let swap = memory.swap, swap != 0 {
                 // The specification counts memory and swap together, version 2 swap alone.
-                let alone = swap < 0 ? -1 : max(0, swap - (memory.limit ?? 0))
-                try setIfPresent("memory", "memory.swap.max", text(alone, unlimited: "max"))
+                let limit = memory.limit ?? number("memory.max", of: "memory").map { Int64(clamping: $0) } ?? 0
+                guard swap < 0 || swap >= limit else {
+                    throw .invalidArgument("memory and swap together (\(swap)) are less than memory alone (\(limit))")
+                }
+                try setIfPresent("memory", "memory.swap.max", text(swap < 0 ? -1 : swap - limit, unlimited: "max"))
             }
             return
         }
@@ -95,8 +111,11 @@ extension Cgroup {
         if isVersion2("cpu") {
             if let shares = cpu.shares, shares > 0 { try set("cpu", "cpu.weight", "\(Self.weight(shares: shares))") }
             if cpu.quota != nil || cpu.period != nil {
-                let quota = cpu.quota.map { $0 > 0 ? "\($0)" : "max" } ?? "max"
-                try set("cpu", "cpu.max", "\(quota) \(cpu.period ?? 100_000)")
+                // One file for two numbers: the one that is not given stays.
+                let present = (self.text("cpu.max", of: "cpu") ?? "").split(whereSeparator: \.isWhitespace)
+                let quota = cpu.quota.map { $0 > 0 ? "\($0)" : "max" } ?? present.first.map(String.init) ?? "max"
+                let period = cpu.period.flatMap { $0 > 0 ? "\($0)" : nil } ?? present.last.map(String.init) ?? "100000"
+                try set("cpu", "cpu.max", "\(quota) \(period)")
             }
             if let burst = cpu.burst { try set("cpu", "cpu.max.burst", "\(burst)") }
         } else {
@@ -123,13 +142,16 @@ extension Cgroup {
     private func apply(_ io: RuntimeSpec.BlockIO) throws(BerthError) {
         let unified = isVersion2("io")
         let controller = unified ? "io" : "blkio"
-        if let weight = io.weight, weight > 0 {
-            if unified {
-                try set("io", "io.weight", "default \(weight)")
-            } else {
-                let directory = directory(of: "blkio") ?? ""
-                let file = Files.exists("\(directory)/blkio.bfq.weight") ? "blkio.bfq.weight" : "blkio.weight"
-                try set("blkio", file, "\(weight)")
+        if let weight = io.weight, weight > 0 { try applyWeight("\(weight)", weight, unified: unified) }
+        for device in io.weightDevice ?? [] {
+            guard let weight = device.weight, weight > 0 else { continue }
+            try applyWeight("\(device.major):\(device.minor) \(weight)", weight, device: device, unified: unified)
+        }
+        if !unified {
+            if let weight = io.leafWeight { try set("blkio", "blkio.leaf_weight", "\(weight)") }
+            for device in io.weightDevice ?? [] {
+                guard let weight = device.leafWeight else { continue }
+                try set("blkio", "blkio.leaf_weight_device", "\(device.major):\(device.minor) \(weight)")
             }
         }
         let throttles: [([RuntimeSpec.ThrottleDevice]?, String, String)] = [
@@ -147,6 +169,35 @@ extension Cgroup {
                     try set(controller, file, "\(number) \(device.rate)")
                 }
             }
+        }
+    }
+
+    /// BFQ has files of its own, with the specification's numbers; else version 2 counts 1…10000.
+    private func applyWeight(
+        _ line: String, _ weight: UInt16, device: RuntimeSpec.WeightDevice? = nil, unified: Bool
+    ) throws(BerthError) {
+        let directory = directory(of: unified ? "io" : "blkio") ?? ""
+        let controller = unified ? "io" : "blkio"
+        let bfq = "\(controller).bfq.weight" + (!unified && device != nil ? "_device" : "")
+        if Files.exists("\(directory)/\(bfq)") { return try set(controller, bfq, line) }
+        guard unified else { return try set("blkio", device == nil ? "blkio.weight" : "blkio.weight_device", line) }
+        let target = device.map { "\($0.major):\($0.minor)" } ?? "default"
+        try set("io", "io.weight", "\(target) \(Self.ioWeight(weight))")
+    }
+
+    /// Weights 10…1000 to 1…10000.
+    static func ioWeight(_ weight: UInt16) -> UInt64 {
+        let weight = UInt64(min(max(weight, 10), 1000))
+        return 1 + (weight - 10) * 9999 / 990
+    }
+
+    // MARK: Network
+
+    /// Version 2 has nothing of the kind; packets are told apart there by the cgroup itself.
+    private func apply(_ network: RuntimeSpec.Network) throws(BerthError) {
+        if let number = network.classID { try set("net_cls", "net_cls.classid", "\(number)") }
+        for item in network.priorities ?? [] {
+            try set("net_prio", "net_prio.ifpriomap", "\(item.name) \(item.priority)")
         }
     }
 

@@ -101,6 +101,8 @@ public final class NewContainer {
             }
             switch result {
             case .child:
+                // Else the child would never see that the parent is gone.
+                parentEnd.closeInChild()
                 ContainerInit(plan: plan, handshake: Handshake(socket: childEnd)).run()
             case .parent(let pid, let pidfd):
                 try restore?()

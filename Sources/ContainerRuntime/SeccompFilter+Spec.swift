@@ -5,18 +5,23 @@ import OCI
 extension SeccompFilter {
     /// Compiles `linux.seccomp` of `config.json`.
     public init(_ spec: RuntimeSpec.Seccomp) throws(BerthError) {
-        let rules = try spec.syscalls?.map { rule throws(BerthError) in
-            Rule(
-                names: rule.names, action: try Self.action(rule.action, errno: rule.errnoRet),
-                arguments: try (rule.args ?? []).map { argument throws(BerthError) in
-                    Argument(
-                        index: argument.index, comparison: try Self.comparison(argument.op), value: argument.value,
-                        second: argument.valueTwo ?? 0)
-                })
+        var rules: [Rule] = []
+        for rule in spec.syscalls ?? [] {
+            let action = try Self.action(rule.action, errno: rule.errnoRet)
+            let arguments = try (rule.args ?? []).map { argument throws(BerthError) in
+                Argument(
+                    index: argument.index, comparison: try Self.comparison(argument.op), value: argument.value,
+                    second: argument.valueTwo ?? 0)
+            }
+            // All conditions must hold; but one argument asked twice, which libseccomp refuses, has always
+            // meant: either.
+            let isEither = Set(arguments.map(\.index)).count < arguments.count
+            let alternatives = isEither ? arguments.map { [$0] } : [arguments]
+            rules += alternatives.map { Rule(names: rule.names, action: action, arguments: $0) }
         }
         try self.init(
             defaultAction: try Self.action(spec.defaultAction, errno: spec.defaultErrnoRet),
-            architectures: spec.architectures ?? [], rules: rules ?? [])
+            architectures: spec.architectures ?? [], rules: rules)
     }
 
     private static func action(_ name: String, errno: UInt32?) throws(BerthError) -> Action {

@@ -77,7 +77,8 @@ do {
     exit(try dispatch(globals.words, globals, log))
 } catch let failure as StartFailure {
     log.error(failure.message)
-    exit(failure.exitCode)
+    // Other runtimes' clients know 1 for what is not the program's own fault.
+    exit(failure.reason == .setup ? 1 : failure.exitCode)
 } catch {
     log.error("\(error)")
     exit(1)

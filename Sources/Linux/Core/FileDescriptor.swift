@@ -13,6 +13,10 @@ public final class FileDescriptor: Sendable {
 
     deinit { _ = close(rawValue) }
 
+    /// Closes this process's copy of what its parent holds. For a process that was just cloned and will not
+    /// return to where the parent lets go: nobody else here knows the number.
+    public func closeInChild() { _ = close(rawValue) }
+
     public enum Offset { case start, current, end }
 }
 
