@@ -20,7 +20,7 @@ struct PushJob: Sendable {
         let size: Int
     }
 
-    private static let uploads = AsyncSlots(5)
+    private static let slots = AsyncSlots(5)
 
     func run() async throws -> Outcome {
         let images = services.images
@@ -36,8 +36,10 @@ struct PushJob: Sendable {
                 group.addTask { try await push(layer, neighbours[layer.digest] ?? []) }
             }
             group.addTask {
-                let file = try await blocking { try images.blob(parts.config.digest) }
-                _ = try await repository.push(parts.config, from: file)
+                _ = try await services.uploads.run(parts.config.digest, to: repository) { neighbour in
+                    let file = try await blocking { try images.blob(parts.config.digest) }
+                    return try await repository.push(parts.config, from: file, neighbours: neighbour.map { [$0] } ?? [])
+                }
             }
             try await group.waitForAll()
         }
@@ -59,10 +61,13 @@ struct PushJob: Sendable {
     private func push(_ layer: OCI.Descriptor, _ neighbours: [String]) async throws {
         let id = layer.digest.short
         let images = services.images
-        let outcome = try await Self.uploads.use {
-            let file = try await blocking { try images.blob(layer.digest) }
-            return try await repository.push(layer, from: file, neighbours: neighbours) { sent in
-                report.send("Pushing", id: id, current: sent, total: layer.size)
+        let outcome = try await services.uploads.run(layer.digest, to: repository) { neighbour in
+            try await Self.slots.use {
+                let file = try await blocking { try images.blob(layer.digest) }
+                let neighbours = (neighbour.map { [$0] } ?? []) + neighbours
+                return try await repository.push(layer, from: file, neighbours: neighbours) { sent in
+                    report.send("Pushing", id: id, current: sent, total: layer.size)
+                }
             }
         }
         switch outcome {
