@@ -10,6 +10,7 @@ import pytest
 
 from harness.cli import eventually
 from harness.net import fetch, free_port, page
+from harness.registry import Gate, Registry
 
 
 class Project:
@@ -367,6 +368,166 @@ def test_v1_spelling(berth, daemon, tmp_path, name):
     (tmp_path / "docker-compose.yml").write_text("services: {a: {image: busybox, command: [echo, v1]}}\n")
     assert "| v1\n" in compose("-p", name, "up", cwd=tmp_path).out
     compose("-p", name, "down", cwd=tmp_path)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    with Registry(tmp_path_factory.mktemp("registry")) as registry:
+        yield registry
+
+
+@pytest.fixture
+def team(project, berth, registry, name):
+    """Two services that are built and have names in a registry, one that is only built, one that only comes from there."""
+    project.write(f"""
+        services:
+          front:
+            build: ./front
+            image: {registry.host}/{name}/front:1
+            command: [sleep, "600"]
+            depends_on: [back]
+          back:
+            build: {{context: ./back, tags: ["{registry.host}/{name}/back:newest"]}}
+            image: {registry.host}/{name}/back:1
+            command: [sleep, "600"]
+          only-built: {{build: ./back, command: [sleep, "600"]}}
+          foreign: {{image: "{registry.host}/{name}/foreign:1", command: [sleep, "600"]}}
+    """)
+    for service in ("front", "back"):
+        # The layer below is the same for both, and not the first one to be known.
+        project.write(f"FROM busybox\nRUN echo {name} > /shared\nRUN echo {service} {name} > /own\n", f"{service}/Dockerfile")
+    berth("tag", "busybox", f"{registry.host}/{name}/foreign:1")
+    yield project
+    images = berth("images", "--format", "{{.Repository}}:{{.Tag}}").lines
+    berth.run("rmi", "-f", *[image for image in images if name in image])
+
+
+def blobs(registry, *images: str) -> set[str]:
+    """The digests of all that these images consist of."""
+    manifests = [registry.manifest(*image.rsplit(":", 1)) for image in images]
+    return {blob["digest"] for manifest in manifests for blob in [manifest["config"], *manifest["layers"]]}
+
+
+def forget(berth, registry, name: str) -> None:
+    images = berth("images", "--format", "{{.Repository}}:{{.Tag}}").lines
+    berth("rmi", *[image for image in images if image.startswith(f"{registry.host}/{name}/")])
+
+
+def test_push(team, registry, berth, name):
+    team("build")
+    before = len(registry.requests())
+    text = team("push").text
+    assert re.search(r"Service front +Pushed", text) and re.search(r"Service back +Pushed", text)
+    assert "Service only-built  Skipped - No image name to push to" in text
+    assert "Service foreign  Skipped - Image is not built here" in text
+    assert registry.tags(f"{name}/front") == ["1"] and registry.tags(f"{name}/back") == ["1", "newest"]
+    assert registry.tags(f"{name}/foreign") == []
+    uploads = [r for r in registry.requests()[before:] if r.moves_blob and r.method == "PUT"]
+    assert len(uploads) <= len(blobs(registry, f"{name}/front:1", f"{name}/back:1")), "shared layers go once"
+    before = len(registry.requests())
+    assert team("push", "-q").text == ""
+    assert registry.blobs_moved(since=before) == 0
+
+
+def test_push_one_service(team, registry, name):
+    team("build")
+    team("push", "front")
+    assert (registry.tags(f"{name}/front"), registry.tags(f"{name}/back")) == (["1"], [])
+    team("push", "--include-deps", "front")
+    assert registry.tags(f"{name}/back") == ["1", "newest"]
+    # Named, it goes, although it is not built here.
+    team("push", "foreign")
+    assert registry.tags(f"{name}/foreign") == ["1"]
+    team.fails("push", "fornt", match='no such service: fornt; did you mean "front"', code=1)
+
+
+def test_push_that_fails(team, registry, berth, name):
+    team("build", "back")
+    result = team.fails("push", match=f'cannot push image "{registry.host}/{name}/front:1" of service "front": ', code=1)
+    assert registry.tags(f"{name}/back") == ["1", "newest"], "the others go all the same"
+    result = team("push", "--ignore-push-failures")
+    assert re.search('WARN: cannot push image .* of service "front"', result.err)
+
+
+def test_pull(team, registry, berth, name):
+    team("build")
+    team("push", "front", "back", "foreign")
+    forget(berth, registry, name)
+    before = len(registry.requests())
+    text = team("pull").text
+    assert re.search(r"Service front +Pulled", text) and re.search(r"Service foreign +Pulled", text)
+    assert "Service only-built  Skipped - No image to be pulled" in text
+    moved = [r.path for r in registry.requests()[before:] if r.moves_blob]
+    digests = [path.rsplit("/", 1)[1] for path in moved]
+    assert len(digests) == len(set(digests)), "shared layers come once"
+    images = berth("images", "--format", "{{.Repository}}:{{.Tag}}").lines
+    assert {f"{registry.host}/{name}/{image}:1" for image in ("front", "back", "foreign")} <= set(images)
+
+    forget(berth, registry, name)
+    assert team("pull", "-q", "front").text == ""
+    assert not berth("images", "-q", f"{registry.host}/{name}/back").out
+    assert "Image is already present locally" in team("pull", "--policy", "missing", "--include-deps", "front").text
+    assert berth("images", "-q", f"{registry.host}/{name}/back").out
+    text = team("pull", "--ignore-buildable").text
+    assert "Service front  Skipped - Image can be built" in text and re.search("Service foreign +Pulled", text)
+    team.fails("pull", "--policy", "sometimes", match='must be "missing" or "always"')
+
+
+def test_pulls_go_at_the_same_time(project, berth, registry, name):
+    images = [f"{registry.host}/{name}/{service}:1" for service in "abc"]
+    for image in images:
+        berth("tag", "busybox", image)
+        berth("push", image)
+    berth("rmi", *images)
+    with Gate(registry, len(images)) as gate:
+        services = ", ".join(f"{service}: {{image: '{gate.host}/{name}/{service}:1'}}" for service in "abc")
+        project.write(f"services: {{{services}}}\n")
+        project("pull")
+    berth("rmi", *[f"{gate.host}/{name}/{service}:1" for service in "abc"])
+
+
+def test_pull_that_fails(team, registry, berth, name):
+    berth("push", f"{registry.host}/{name}/foreign:1")
+    forget(berth, registry, name)
+    # What can be built need not be there to be pulled.
+    result = team("pull")
+    assert "some service images must be built from source by running: build" in result.text
+    assert berth("images", "-q", f"{registry.host}/{name}/foreign").out
+    team.write(f"services: {{a: {{image: '{registry.host}/{name}/nosuch:1'}}, b: {{image: '{registry.host}/{name}/foreign:1'}}}}\n")
+    team.fails("pull", match=f'cannot pull image "{registry.host}/{name}/nosuch:1" of service "a": ', code=1)
+    assert re.search('WARN: cannot pull image .* of service "a"', team("pull", "--ignore-pull-failures").err)
+    team.fails("up", "-d", match="nosuch:1", code=1)
+
+
+def test_up_pulls_what_is_missing(team, registry, berth, name):
+    team("build")
+    team("push", "front", "back", "foreign")
+    forget(berth, registry, name)
+    image = f"{registry.host}/{name}/foreign:1"
+    team.write(f"services: {{a: {{image: '{image}', command: [sleep, '600']}}}}\n", "target.yml")
+    text = team("-f", "target.yml", "up", "-d").text
+    assert re.search("Service a +Pulled", text) and re.search("-a-1 +Started", text)
+    before = berth("ps", "-q").out
+    team("-f", "target.yml", "up", "-d", "--pull", "always", "--quiet-pull")
+    assert berth("ps", "-q").out == before, "nothing new"
+    # Somebody pushes another image under the name.
+    berth("pull", f"{registry.host}/{name}/front:1")
+    berth("tag", f"{registry.host}/{name}/front:1", image)
+    berth("push", image)
+    berth("tag", "busybox", image)
+    team("-f", "target.yml", "up", "-d", "--pull", "always", "-t", "0")
+    assert berth("ps", "-q").out != before
+    assert berth("exec", f"{name}-a-1", "cat", "/own").out == f"front {name}\n"
+
+
+def test_progress_on_a_terminal(team, registry, berth, name):
+    berth("push", f"{registry.host}/{name}/foreign:1")
+    forget(berth, registry, name)
+    with berth.terminal("compose", "-p", name, "-f", str(team.folder / "docker-compose.yml"), "pull", "foreign") as terminal:
+        terminal.expect(r"\[\+\] Pulling 0/1")
+        terminal.expect(r"\[\+\] Pulling 1/1")
+        terminal.expect("✔.*Service foreign.*Pulled")
+        assert terminal.wait() == 0
 
 
 def test_config(chat):

@@ -181,6 +181,80 @@ class Registry:
         assert done.returncode == 0, done.stderr
 
 
+class Gate:
+    """
+    A registry behind a gate: `with Gate(registry, 2) as gate` lets nobody have a manifest until 2 different repositories
+    were asked for. So one who asks for them one after the other gets none.
+    """
+
+    def __init__(self, registry: Registry, repositories: int):
+        self.waiting = threading.Barrier(repositories)
+        self.asked: set[str] = set()
+        self.lock = threading.Lock()
+        gate = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                if not gate.opens(self.path):
+                    return self.reply(429, {}, b"one at a time")
+                request = urllib.request.Request(registry.url + self.path, method=self.command)
+                for name in ("Accept", "Range"):
+                    if values := self.headers.get_all(name):
+                        request.add_header(name, ", ".join(values))
+                try:
+                    with urllib.request.urlopen(request, timeout=30) as answer:
+                        self.reply(answer.status, dict(answer.headers), answer.read())
+                except urllib.error.HTTPError as error:
+                    self.reply(error.code, dict(error.headers), error.read())
+
+            do_HEAD = do_GET
+
+            def reply(self, status: int, headers: dict, body: bytes):
+                self.send_response_only(status)
+                for name in ("Content-Type", "Docker-Content-Digest", "Etag", "Content-Range"):
+                    if name in headers:
+                        self.send_header(name, headers[name])
+                self.send_header("Content-Length", headers.get("Content-Length", str(len(body))))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+
+    @property
+    def host(self) -> str:
+        return f"localhost:{self.server.server_port}"
+
+    def opens(self, path: str) -> bool:
+        match = re.fullmatch(r"/v2/(.+)/manifests/.+", path)
+        if not match:
+            return True
+        with self.lock:
+            is_new = match[1] not in self.asked
+            self.asked.add(match[1])
+        try:
+            if is_new:
+                self.waiting.wait(timeout=10)
+            return True
+        except threading.BrokenBarrierError:
+            return False
+
+    def __enter__(self) -> "Gate":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.waiting.abort()
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
 class TokenServer:
     """
     Gives tokens to those who know the password, as described in distribution's docs/spec/auth/token.md (GET) and
