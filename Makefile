@@ -80,8 +80,9 @@ bench: tools build ## Time `run` and `exec` against Debian's docker.io and podma
 security-compare: tools build ## Look for places where a container may do more than Docker's (root)
 	@bench/security.py $(SECURITY_ARGS)
 
-bench-clean: ## Remove the root file system that the bench keeps its peers in
+bench-clean: ## Remove the root file systems that the bench and the comparison keep other engines in
 	@bench/run.py --clean
+	@bench/security.py --clean
 
 install: $(BINARIES) ## Install under PREFIX (LINKS=1 adds docker and docker-compose)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SYSTEMD_DIR)

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import socket
 import stat
 import subprocess
 import tarfile
@@ -20,6 +21,7 @@ from harness.cli import eventually
 from harness.comparison import VARIANTS, joined, judge, recorded, report, split
 from harness.daemon import BINARIES
 from harness.images import add, busybox_tar
+from harness.net import free_port, page
 
 ROOT_CAPABILITIES = 0x00000000A80425FB
 
@@ -111,6 +113,32 @@ def test_the_runtime_as_the_first_program_cannot_be_overwritten(berth, image, na
     log = berth("logs", name).out
     assert "opened for writing" not in log and "changed the mode" not in log
     assert shim.stat().st_mtime_ns == before
+
+
+def test_the_runtime_of_the_command_line_cannot_be_overwritten(runtime, bundle, tmp_path):
+    """berth-runtime by itself, as containerd and Podman call it."""
+    program = BINARIES / "berth-runtime"
+    before = (program.stat().st_size, program.stat().st_mtime_ns, program.stat().st_mode)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "probe").write_bytes(probe.program())
+    (tools / "trap").write_text("#!/proc/self/exe\n")
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    bundle.config["mounts"].append({"destination": "/tools", "type": "bind", "source": str(tools), "options": ["rbind", "ro"]})
+    bundle.process["args"] = ["/tools/probe", "overwrite", "3"]
+    output = tmp_path / "output"
+    with output.open("w") as file:
+        runtime.create(bundle, stdout=file)
+    runtime("start", "c")
+    for _ in range(5):
+        runtime("exec", "c", "/tools/trap", code=None)
+    runtime.stopped()
+    runtime("delete", "c")
+    log = output.read_text()
+    assert "foreign program" in log and "Read-only file system" in log, log
+    assert "opened for writing" not in log and "changed the mode" not in log
+    assert (program.stat().st_size, program.stat().st_mtime_ns, program.stat().st_mode) == before
 
 
 # ---- Descriptors and the working directory: CVE-2024-21626 ----
@@ -260,6 +288,31 @@ def test_masks_hold_when_a_shared_volume_changes(berth, image, daemon, name):
     assert daemon.mounts() <= before
 
 
+def test_parts_of_a_volume_stay_in_it(berth, image, canary, name):
+    """volume-subpath of a folder that changes places with a link to the host's, all the time."""
+    berth("run", "-d", "--name", name, "-v", f"{name}:/vol", image, "sh", "-c",
+          f"mkdir -p /vol/a/in; echo inside > /vol/a/in/canary; mkdir /vol/b; ln -s {canary} /vol/b/in; exec /probe swap 4 /vol/a /vol/b")
+    eventually(lambda: "swapping" in berth("logs", name).out)
+    for _ in range(10):
+        part = f"type=volume,src={name},dst=/m,volume-subpath=a/in"
+        result = berth.run("run", "--rm", "--network", "none", "--mount", part, image, "sh", "-c", "cat /m/canary; echo x > /m/new")
+        assert "the host's" not in result.text
+    berth("rm", "-f", name)
+
+
+@pytest.mark.parametrize("volume", ["/proc", "/proc/sys", "/sys", "/sys/fs/cgroup", "/dev", "/dev/pts", "/etc", "/sbin", "/bin"])
+def test_volumes_that_an_image_asks_for(berth, daemon, name, volume):
+    """In the worst places: the container does without, or is refused; nothing of the host shows."""
+    berth("import", "--change", f'VOLUME ["{volume}"]', "-", f"{name}:latest", input=probe.image_tar())
+    result = berth.run("run", "--rm", name, "/probe", "attempts")
+    worked = {line for line in result.out.splitlines() if line.endswith("WORKED")}
+    # In a volume of its own, files of these names are nobody's but the container's.
+    assert not {line for line in worked if not line.startswith(f"write {volume}/")}, worked
+    if volume.startswith("/proc"):
+        assert result.code != 0 and "inside /proc" in result.text
+    berth("rmi", name)
+
+
 # ---- What a container must not be able to do ----
 
 
@@ -328,13 +381,35 @@ def test_cgroups_are_its_own_and_read_only(berth, image):
 
 
 def test_abstract_sockets_of_the_host_are_out_of_reach(berth, image, name):
-    import socket
-
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
         server.bind(f"\0{name}")
         server.listen()
         assert name not in berth("run", "--rm", image, "cat", "/proc/net/unix").out
         assert name in berth("run", "--rm", "--network", "host", image, "cat", "/proc/net/unix").out
+
+
+def test_services_on_the_host_s_loopback_are_out_of_reach(berth, daemon, image):
+    """Addressed to 127.0.0.1, but sent to the bridge, which takes such packets for published ports."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        script = f"""
+            ip address del 127.0.0.1/8 dev lo; ip route add 127.0.0.1 via {daemon.gateway} || exit 3
+            /probe datagram 127.0.0.1 {server.getsockname()[1]}
+        """
+        berth("run", "--rm", "--cap-add", "NET_ADMIN", image, "sh", "-c", script)
+        server.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            server.recv(100)
+
+
+def test_ports_that_are_not_published_are_out_of_reach(berth, image, peer, sdk, name):
+    """From a machine that sends to the container's own address by way of the host."""
+    port = free_port()
+    berth("run", "-d", "--name", name, "-p", f"127.0.0.1:{port}:80", image, "httpd", "-f", "-p", "80", "-h", "/www")
+    address = next(iter(sdk.containers.get(name).attrs["NetworkSettings"]["Networks"].values()))["IPAddress"]
+    assert page("127.0.0.1", port)
+    assert peer.run("timeout", "2", "busybox", "wget", "-qO-", f"http://{address}:80").returncode != 0
+    assert peer.run("timeout", "2", "busybox", "wget", "-qO-", f"http://{peer.host_address}:{port}").returncode != 0
 
 
 # ---- Who one is ----
@@ -506,6 +581,58 @@ def test_hostile_build_contexts(berth, image, canary, name):
             script = "cat /context/* /added/* 2>&1; true"
             assert "the host's" not in berth("run", "--rm", "--network", "none", name, "sh", "-c", script).out, attack
             berth("rmi", name)
+
+
+@pytest.mark.parametrize("layout", ["docker", "oci"])
+def test_loading_an_image_reads_nothing_of_the_host(berth, canary, name, layout):
+    """Archives whose manifest names, or whose parts are links to, the host's files."""
+    names = [f"{canary}/canary", f"../../../../../../..{canary}/canary", "link", "folder/canary"]
+    for layer in names:
+        for config in ("config.json", "link"):
+            buffer = io.BytesIO()
+            with tarfile.open(fileobj=buffer, mode="w") as tar:
+                add(tar, "link", type=tarfile.SYMTYPE, linkname=f"{canary}/canary")
+                add(tar, "folder", type=tarfile.SYMTYPE, linkname=str(canary))
+                add(tar, "config.json", json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": ["sha256:" + "0" * 64]}}).encode())
+                if layout == "docker":
+                    manifest = [{"Config": config, "RepoTags": [f"{name}:latest"], "Layers": [layer]}]
+                    add(tar, "manifest.json", json.dumps(manifest).encode())
+                else:
+                    add(tar, "oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
+                    add(tar, "index.json", type=tarfile.SYMTYPE, linkname=layer)
+                    add(tar, "blobs/sha256", type=tarfile.SYMTYPE, linkname=str(canary))
+            result = berth.run("load", input=buffer.getvalue())
+            assert result.code != 0 and "the host's" not in result.text, result
+
+
+def test_what_is_not_what_its_digest_says_is_refused(berth, name):
+    """One byte changed in the middle of a layer, in an archive that `save` wrote."""
+    image_of(berth, name, ("unique", os.urandom(4096), {}))
+    saved = subprocess.run([berth.program, "save", name], env=berth.env, check=True, capture_output=True).stdout
+    source, buffer = tarfile.open(fileobj=io.BytesIO(saved)), io.BytesIO()
+    layer = max((entry for entry in source if entry.isfile()), key=lambda entry: entry.size)
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for entry in source:
+            data = bytearray(source.extractfile(entry).read() if entry.isfile() else b"")
+            if entry.name == layer.name:
+                data[len(data) // 2] ^= 1
+            tar.addfile(entry, io.BytesIO(data))
+    berth("rmi", name)
+    berth.fails("load", input=buffer.getvalue(), match="(?i)digest|diff_?id|does not match|is not what")
+    berth("load", input=saved)
+    berth("rmi", name)
+
+
+def test_copies_on_the_client_stay_where_they_belong(berth, image, canary, tmp_path_factory, name):
+    """A second `cp` must not write through a link that the first one brought."""
+    target = tmp_path_factory.mktemp("target")
+    berth("run", "-d", "--name", name, image, "sh", "-c", f"mkdir /t; ln -s {canary} /t/dir; ln -s {canary}/canary /t/file; sleep 60")
+    berth("cp", f"{name}:/t", str(target))
+    assert (target / "t/dir").is_symlink()
+    berth("exec", name, "sh", "-c", "rm /t/dir /t/file; mkdir /t/dir; echo new > /t/dir/new; echo new > /t/dir/canary; echo new > /t/file")
+    berth.run("cp", f"{name}:/t", str(target))
+    berth.run("cp", f"{name}:/t/.", str(target / "t"))
+    assert untouched(canary)
 
 
 def test_copy_takes_nothing_from_outside(berth, image, canary, tmp_path_factory, name):

@@ -73,7 +73,17 @@ struct cmsghdr *linux_cmsg_nxthdr(struct msghdr *message, struct cmsghdr *header
 
 unsigned char *linux_cmsg_data(struct cmsghdr *header) { return CMSG_DATA(header); }
 
-int linux_signal_default(int number) { return signal(number, SIG_DFL) == SIG_ERR ? -1 : 0; }
+// By the kernel's call: the C library refuses the two signals that it keeps for itself, and whatever
+// ignored them before would be handed on.
+int linux_signal_default(int number) {
+    struct {
+        void (*handler)(int);
+        unsigned long flags;
+        void (*restorer)(void);
+        unsigned long mask;
+    } action = {SIG_DFL, 0, 0, 0};
+    return syscall(SYS_rt_sigaction, number, &action, 0, sizeof action.mask);
+}
 
 int linux_signal_ignore(int number) { return signal(number, SIG_IGN) == SIG_ERR ? -1 : 0; }
 

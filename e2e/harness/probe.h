@@ -15,6 +15,7 @@ int overwrite_command(int argc, char **argv);
 int swap_command(int argc, char **argv);
 int chase_command(int argc, char **argv);
 int descriptors_command(int argc, char **argv);
+int datagram_command(int argc, char **argv);
 int keyring_command(int argc, char **argv);
 int attempts_command(int argc, char **argv);
 

@@ -119,6 +119,9 @@ def looser_process(ours: dict, theirs: dict):
             yield f"{name} {ours[name]}, there {theirs[name]}"
     if set(ours["Groups"].split()) != set(theirs["Groups"].split()):
         yield f"supplementary groups {ours['Groups']!r}, there {theirs['Groups']!r}"
+    for name in ("SigIgn", "SigBlk"):
+        if int(ours[name], 16):
+            yield f"{name} {ours[name]}"
     if int(theirs["Umask"], 8) & ~int(ours["Umask"], 8):
         yield f"umask {ours['Umask']}, there {theirs['Umask']}"
     if ours["cgroup"] != theirs["cgroup"]:

@@ -2,6 +2,7 @@
 
 #include "probe.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -204,6 +205,18 @@ int descriptors_command(int argc, char **argv) {
         printf("%d %s\n", number, target);
     }
     return 0;
+}
+
+/* ---- datagram ADDRESS PORT: one word over UDP ---- */
+
+int datagram_command(int argc, char **argv) {
+    if (argc != 2) return 2;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1]))};
+    inet_pton(AF_INET, argv[0], &address.sin_addr);
+    int sender = socket(AF_INET, SOCK_DGRAM, 0);
+    if (sendto(sender, "here", 4, 0, (struct sockaddr *)&address, sizeof address) == 4) return 0;
+    perror("sendto");
+    return 1;
 }
 
 /* ---- keyring: the number of the session keyring (needs seccomp=unconfined) ---- */
