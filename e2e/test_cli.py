@@ -10,6 +10,7 @@ import pytest
 
 from harness.cli import Cli, Terminal, eventually
 from harness.daemon import BINARIES
+from harness.registry import PASSWORD, USER, Registry
 from harness.standin import StandIn
 
 NOWHERE = {"BERTH_HOST": "unix:///nonexistent/berth.sock", "PATH": "/usr/local/bin:/usr/bin:/bin"}
@@ -484,6 +485,28 @@ def test_proxies_go_to_containers(daemon, berth, tmp_path):
     here = daemon.client(berth.program, DOCKER_CONFIG=str(tmp_path))
     out = here("run", "--rm", "-e", "http_proxy=mine", "busybox", "env").lines
     assert {"HTTP_PROXY=http://p:1", "http_proxy=mine", "NO_PROXY=lan", "no_proxy=lan"} <= set(out)
+
+
+@pytest.mark.parametrize("kind", ["basic", "token"])
+def test_login_to_a_real_registry(daemon, busybox, kind, tmp_path):
+    berth = daemon.client(BINARIES / "berth", DOCKER_CONFIG=str(tmp_path / "settings"))
+    with Registry(tmp_path / "registry", auth=kind) as registry:
+        image = f"{registry.host}/team/app:1"
+        berth("tag", "busybox", image)
+        result = berth.fails("push", image, code=1)
+        assert f"og in first: berth login {registry.host}" in result.err
+        berth.fails("login", "-u", USER, "--password-stdin", registry.host, input="wrong\n", match=registry.host, code=1)
+        assert not (tmp_path / "settings").exists()
+        berth("login", "-u", USER, "--password-stdin", registry.host, input=PASSWORD + "\n")
+        if kind == "token":
+            assert PASSWORD not in (tmp_path / "settings/config.json").read_text()
+        berth("push", image)
+        berth("rmi", image)
+        assert berth("run", "--rm", image, "echo", "hi").out == "hi\n"
+        assert registry.tags("team/app") == ["1"]
+        berth("rmi", image)
+        berth("logout", registry.host)
+        berth.fails("pull", image, match=f"og in first: berth login {registry.host}", code=1)
 
 
 # Progress

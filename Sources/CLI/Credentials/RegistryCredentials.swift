@@ -151,6 +151,9 @@ struct RegistryKey: Sendable, Equatable {
         text = ["docker.io", "index.docker.io", "registry-1.docker.io"].contains(host) ? Self.hubAddress : host
     }
 
+    /// What every name of the registry's has in it.
+    var domain: String { text == Self.hubAddress ? "docker.io" : text }
+
     /// The host, for messages.
     var host: String { text == Self.hubAddress ? "index.docker.io" : text }
 }
@@ -181,6 +184,27 @@ enum ProxySettings {
 }
 
 extension Session {
+    /// Does something with an image's registry; when that wants a login, the error says how to.
+    func tellingHowToLogIn<Result>(
+        to image: String, _ action: () async throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await action()
+        } catch let error as BerthError where Self.wantsLogin(error.message) {
+            let registry = ImageName.registry(of: image)
+            let server = registry == "docker.io" ? "" : " \(registry)"
+            let isLoggedIn = ((try? RegistryCredentials(self).auth(forImage: image)) ?? nil) != nil
+            guard !isLoggedIn, !error.message.contains("berth login\(server)") else { throw error }
+            throw BerthError(
+                error.code, "\(error.message)\nLog in first: \(program.name) login\(server)", cause: error.cause)
+        }
+    }
+
+    private static func wantsLogin(_ message: String) -> Bool {
+        ["no basic auth credentials", "unauthorized", "authentication required", "access to the resource is denied"]
+            .contains { message.contains($0) }
+    }
+
     /// Proxies for containers and builds; none when the settings cannot be read, which is told elsewhere.
     var proxyVariables: [(name: String, value: String)] {
         guard let file = try? ConfigFile(folder: configFolder) else { return [] }

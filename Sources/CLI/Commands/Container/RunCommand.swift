@@ -153,10 +153,12 @@ struct ContainerCreation: Sendable {
     }
 
     private func pull(_ image: String) async throws {
-        let progress = try await session.client.pullImage(
-            ImageName.withTag(image), platform: options.platform,
-            auth: try RegistryCredentials(session).auth(forImage: image))
-        try await ProgressDisplay(to: Console.error, quiet: options.quiet).show(progress)
+        try await session.tellingHowToLogIn(to: image) {
+            let progress = try await session.client.pullImage(
+                ImageName.withTag(image), platform: options.platform,
+                auth: try RegistryCredentials(session).auth(forImage: image))
+            try await ProgressDisplay(to: Console.error, quiet: options.quiet).show(progress)
+        }
     }
 }
 

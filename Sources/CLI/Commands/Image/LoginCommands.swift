@@ -108,7 +108,9 @@ struct LoginCommand: Command {
         let answer: AuthResponse
         do {
             answer = try await session.client.authenticate(config)
-        } catch let error as BerthError where !error.message.contains(key.host) && error.cause is DaemonFailure {
+        } catch let error as BerthError
+            where !error.message.contains(key.domain) && error.cause is DaemonFailure
+        {
             throw BerthError(error.code, "login to \(key.host) failed: \(error.message)", cause: error.cause)
         }
         var kept = config

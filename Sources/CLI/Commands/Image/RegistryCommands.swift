@@ -23,9 +23,11 @@ struct PullCommand: Command {
         if allTags, hasTag { throw BerthError.invalidArgument("tag can't be used with --all-tags/-a") }
         let reference = allTags ? name : ImageName.withTag(name)
         if !allTags, !hasTag, !quiet { Console.print("Using default tag: latest") }
-        let messages = try await session.client.pullImage(
-            reference, platform: platform, auth: try RegistryCredentials(session).auth(forImage: name))
-        try await ProgressDisplay(to: Console.output, quiet: quiet).show(messages)
+        try await session.tellingHowToLogIn(to: name) {
+            let messages = try await session.client.pullImage(
+                reference, platform: platform, auth: try RegistryCredentials(session).auth(forImage: name))
+            try await ProgressDisplay(to: Console.output, quiet: quiet).show(messages)
+        }
         Console.print(ImageName.canonical(reference))
     }
 }
@@ -60,10 +62,12 @@ struct PushCommand: Command {
         let (repository, tag) = EngineClient.split(name)
         if allTags, tag != nil { throw BerthError.invalidArgument("tag can't be used with --all-tags/-a") }
         if !allTags, tag == nil, !quiet { Console.print("Using default tag: latest") }
-        let messages = try await session.client.pushImage(
-            repository, tag: allTags ? nil : tag ?? "latest", platform: platform,
-            auth: try RegistryCredentials(session).auth(forImage: name))
-        try await ProgressDisplay(to: Console.output, quiet: quiet).show(messages)
+        try await session.tellingHowToLogIn(to: name) {
+            let messages = try await session.client.pushImage(
+                repository, tag: allTags ? nil : tag ?? "latest", platform: platform,
+                auth: try RegistryCredentials(session).auth(forImage: name))
+            try await ProgressDisplay(to: Console.output, quiet: quiet).show(messages)
+        }
         if quiet { Console.print(ImageName.canonical(allTags ? name : ImageName.withTag(name))) }
     }
 }
