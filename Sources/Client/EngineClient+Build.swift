@@ -65,6 +65,7 @@ public struct BuildMessage: Decodable, Sendable {
     public var status: String?
     public var id: String?
     public var progress: String?
+    public var progressDetail: ProgressDetail?
     public var error: String?
     public var aux: Aux?
 

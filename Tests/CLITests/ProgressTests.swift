@@ -129,4 +129,19 @@ import Testing
         #expect(
             ProgressBar.text(current: 3000, total: 2000, room: 40).hasPrefix("[\(String(repeating: "=", count: 25))]"))
     }
+
+    @Test func layersOfABuildsBaseImageGoWhenTheyAreThere() {
+        var state = LiveBuildState(width: { 60 })
+        var terminal = FakeTerminal(width: 60)
+        state.apply(BuildStepEvent(event: .start, step: 1, total: 2, name: "FROM debian"), of: nil)
+        state.pulls.apply(layer("aaa", "Downloading", 5_000_000, of: 10_000_000))
+        state.pulls.apply(layer("bbb", "Already exists"))
+        terminal.write(state.redraw(now: .now))
+        #expect(terminal.text.count == 3)
+        #expect(terminal.text[1].hasPrefix("    aaa: Downloading  [=====") && terminal.text[1].hasSuffix("5MB/10MB"))
+        state.pulls.apply(layer("aaa", "Pull complete"))
+        terminal.write(state.redraw(now: .now))
+        #expect(terminal.text.count == 2)
+        #expect(terminal.faults == [])
+    }
 }

@@ -240,7 +240,11 @@ struct BuildMessageReader {
             display.show(event, of: name)
             return
         }
-        let progress = message.status.map { status in message.id.map { "\($0): \(status)\n" } ?? "\(status)\n" }
+        if let status = message.status, let id = message.id {
+            display.showPull(ProgressMessage(status: status, progressDetail: message.progressDetail, id: id), of: name)
+            return
+        }
+        let progress = message.status.map { "\($0)\n" }
         guard let text = message.stream ?? progress, !text.isEmpty else { return }
         switch mode {
         case .events: break

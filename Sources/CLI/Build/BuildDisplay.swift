@@ -32,6 +32,8 @@ protocol BuildDisplay: Sendable {
     func sendingContext(_ bytes: SizeCounter, of name: String?)
     func sentContext(bytes: Int64, seconds: Double, of name: String?)
     func show(_ event: BuildStepEvent, of name: String?)
+    /// A layer of a base image on its way.
+    func showPull(_ message: ProgressMessage, of name: String?)
     /// Output of a builder that sends no events.
     func show(text: String)
     func finished(_ outcome: BuildOutcome, of name: String?)
@@ -40,6 +42,7 @@ protocol BuildDisplay: Sendable {
 
 extension BuildDisplay {
     func sendingContext(_ bytes: SizeCounter, of name: String?) {}
+    func showPull(_ message: ProgressMessage, of name: String?) {}
 }
 
 enum BuildDisplays {

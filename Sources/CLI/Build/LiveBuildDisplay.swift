@@ -34,6 +34,8 @@ final class LiveBuildDisplay: BuildDisplay {
 
     func show(_ event: BuildStepEvent, of name: String?) { update { $0.apply(event, of: name) } }
 
+    func showPull(_ message: ProgressMessage, of name: String?) { update { $0.pulls.apply(message) } }
+
     func show(text: String) { update { $0.addLines(text) } }
 
     func finished(_ outcome: BuildOutcome, of name: String?) {
@@ -81,6 +83,8 @@ struct LiveBuildState {
     private static let shownTail = 4
     private static let keptTail = 40
 
+    /// Layers of base images on their way.
+    var pulls = PulledLayers()
     /// Contexts on their way, by build.
     var uploads: [String?: SizeCounter] = [:]
     private let width: () -> Int
@@ -179,6 +183,7 @@ struct LiveBuildState {
                 lines.append(line(spinner, "\(place)sending context \(Human.size(bytes.total, digits: 3))", ""))
             }
             for step in running { lines += block(step, now) }
+            lines += pulls.lines(width: width() - 1).map { "    " + $0 }
             if !running.isEmpty { lines.append(summary(now)) }
         }
         // What is final goes above the rest.

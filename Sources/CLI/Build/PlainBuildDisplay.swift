@@ -20,6 +20,8 @@ final class PlainBuildDisplay: BuildDisplay {
     private struct State {
         var steps: [Key: Step] = [:]
         var count = 0
+        /// The newest status of each layer that was told.
+        var told: [String: String] = [:]
     }
 
     private let state = Mutex(State())
@@ -83,6 +85,11 @@ final class PlainBuildDisplay: BuildDisplay {
         defer { step.partialLine = "" }
         return
             "#\(step.number) \(Decimal.fixed(step.start.duration(to: .now).seconds, places: 3)) \(step.partialLine)\n"
+    }
+
+    func showPull(_ message: ProgressMessage, of name: String?) {
+        let text = state.withLock { ProgressDisplay.line(message, &$0.told) }
+        if !text.isEmpty { write(text) }
     }
 
     func show(text: String) { write(text) }

@@ -12,24 +12,11 @@ struct ProgressBoard {
         var start = ContinuousClock.now
     }
 
-    private struct Row {
-        var id: String
-        var status: String
-        var current: Int64 = 0
-        var total: Int64 = 0
-
-        var isDone: Bool {
-            ["complete", "already exists", "pushed", "mounted from", "exists", "done", "loaded"].contains {
-                status.lowercased().contains($0)
-            } && !status.lowercased().hasPrefix("download complete")
-        }
-    }
-
     /// Redraws a second, at most.
     static let rate = 15
 
     var transfer: Transfer?
-    private var rows: [Row] = []
+    private var rows: [LayerRow] = []
     private var places: [String: Int] = [:]
     private var region = LineRegion()
     private var isDirty = false
@@ -47,9 +34,7 @@ struct ProgressBoard {
         if !message.stream.isEmpty { return settle() + message.stream }
         guard !message.status.isEmpty else { return "" }
         guard !message.id.isEmpty else { return settle() + message.status + "\n" }
-        let row = Row(
-            id: message.id, status: message.status, current: message.progressDetail?.current ?? 0,
-            total: message.progressDetail?.total ?? 0)
+        let row = LayerRow(message)
         if let place = places[message.id] {
             rows[place] = row
         } else {
@@ -108,14 +93,7 @@ struct ProgressBoard {
                     width)
             ]
         }
-        return shown.map { line($0, width) } + summary + (transfer.map { [line($0, width)] } ?? [])
-    }
-
-    private func line(_ row: Row, _ width: Int) -> String {
-        let text = DisplayWidth.cut(LogLines.plain("\(row.id): \(row.status)"), width)
-        let bar = ProgressBar.text(
-            current: row.current, total: row.total, room: width - DisplayWidth.of(text) - 2)
-        return bar.isEmpty ? text : "\(text)  \(bar)"
+        return shown.map { $0.line(width: width) } + summary + (transfer.map { [line($0, width)] } ?? [])
     }
 
     private func line(_ transfer: Transfer, _ width: Int) -> String {
@@ -129,5 +107,57 @@ struct ProgressBoard {
         let room = width - DisplayWidth.of(label) - 2 - (transfer.total == nil ? rate.count : "  999MB/s".count)
         let bar = ProgressBar.text(current: bytes, total: transfer.total ?? 0, room: room)
         return bar.isEmpty ? label : "\(label)  \(bar)\(rate)"
+    }
+}
+
+/// What is known of a layer that is pulled or pushed.
+struct LayerRow {
+    let id: String
+    private let status: String
+    private let current: Int64
+    private let total: Int64
+
+    init(_ message: ProgressMessage) {
+        id = message.id
+        status = message.status
+        current = message.progressDetail?.current ?? 0
+        total = message.progressDetail?.total ?? 0
+    }
+
+    /// Nothing more is to come of it.
+    var isDone: Bool {
+        let status = status.lowercased()
+        return !status.hasPrefix("download")
+            && ["complete", "exists", "pushed", "mounted from", "loaded"].contains { status.contains($0) }
+    }
+
+    func line(width: Int) -> String {
+        let text = DisplayWidth.cut(LogLines.plain("\(id): \(status)"), width)
+        let bar = ProgressBar.text(current: current, total: total, room: width - DisplayWidth.of(text) - 2)
+        return bar.isEmpty ? text : "\(text)  \(bar)"
+    }
+}
+
+/// Layers on their way, of which each goes when it is there.
+struct PulledLayers {
+    private static let shown = 5
+    private var rows: [LayerRow] = []
+
+    mutating func apply(_ message: ProgressMessage) {
+        // The heading of a pull (`latest: Pulling from library/debian`) is no layer.
+        guard !message.status.hasPrefix("Pulling from ") else { return }
+        let row = LayerRow(message)
+        let place = rows.firstIndex { $0.id == row.id }
+        switch (place, row.isDone) {
+        case (let place?, true): rows.remove(at: place)
+        case (let place?, false): rows[place] = row
+        case (nil, true): break
+        case (nil, false): rows.append(row)
+        }
+    }
+
+    /// - Parameter width: columns of the terminal that may be used, of which four stay free on the left.
+    func lines(width: Int) -> [String] {
+        rows.prefix(Self.shown).map { $0.line(width: max(10, width - 4)) }
     }
 }
