@@ -90,8 +90,11 @@ public final class Engine: Sendable {
         return "vb" + String(String(hash, radix: 36).suffix(4)) + "-"
     }
 
-    /// Writes what is only in memory. Containers go on.
-    public func close() { services.events.flush() }
+    /// Ends connections to registries, and writes what is only in memory. Containers go on.
+    public func close() async {
+        await services.registries.shutDown()
+        services.events.flush()
+    }
 
     /// Other users of the host have no way into images and volumes: set-user-ID programs in them are
     /// the containers' business, and so is what they keep (CVE-2021-41091).

@@ -114,8 +114,19 @@ struct Daemon: AsyncParsableCommand {
             services: [ServerService(server: server)], gracefulShutdownSignals: [.sigterm, .sigint],
             // Its own log is a dump of our values.
             logger: Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() })
-        defer { engine.close() }
-        try await group.run()
+        do {
+            do {
+            try await group.run()
+        } catch {
+            await engine.shutDown()
+            throw error
+        }
+        await engine.shutDown()
+        } catch {
+            await engine.close()
+            throw error
+        }
+        await engine.close()
     }
 }
 

@@ -122,6 +122,7 @@ class Daemon:
         self.start()
         yield self
         self.end()
+        assert self.process.returncode == 0, f"berthd ended with {self.process.returncode}:\n{self.tail(200)}"
         log = self.tail()
         left = {"mounts": self.mounts(), "shims": self.shims(), "cgroups": self.cgroups()}
         self.end_shims()
