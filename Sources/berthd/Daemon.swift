@@ -115,15 +115,12 @@ struct Daemon: AsyncParsableCommand {
             // Its own log is a dump of our values.
             logger: Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() })
         do {
-            do {
             try await group.run()
         } catch {
-            await engine.shutDown()
+            await engine.close()
             throw error
         }
-        await engine.shutDown()
-        } catch {
-            await engine.close()
+        await engine.close()
             throw error
         }
         await engine.close()
