@@ -121,9 +121,6 @@ struct Daemon: AsyncParsableCommand {
             throw error
         }
         await engine.close()
-            throw error
-        }
-        await engine.close()
     }
 }
 
