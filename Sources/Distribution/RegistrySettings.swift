@@ -23,7 +23,7 @@ public struct RegistrySettings: Sendable {
     public var insecure: [InsecureRegistry] = []
     /// Folders with one folder for each registry, `host:port`, of `*.crt` (authorities) and of
     /// `*.cert` with `*.key` (our own certificate), as Docker has them.
-    public var certificateFolders = ["/etc/berth/certs.d", "/etc/docker/certs.d"]
+    public var certificateFolders: [String] = []
     /// Authorities besides those of the system, in PEM.
     public var caBundle: String?
     public var proxies = ProxySettings()

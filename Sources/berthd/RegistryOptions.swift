@@ -30,6 +30,8 @@ struct RegistryOptions {
     var registries: [String: Registry]
     var proxies: Proxies?
     var caBundle: String?
+    /// Where `certs.d` is looked for, besides Docker's.
+    var folder: String
 
     /// - Throws: `invalidArgument`, naming the address that is none.
     func settings(environment: [String: String]) throws -> RegistrySettings {
@@ -47,6 +49,7 @@ struct RegistryOptions {
         settings.proxies = ProxySettings(
             http: proxies?.http ?? outer.http, https: proxies?.https ?? outer.https, none: proxies?.none ?? outer.none)
         settings.caBundle = caBundle
+        settings.certificateFolders = ["\(folder)/certs.d", "/etc/docker/certs.d"]
         settings.userAgent = "berth/\(Daemon.version)"
         return settings
     }

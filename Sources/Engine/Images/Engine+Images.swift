@@ -16,8 +16,8 @@ extension Engine: ImageBackend {
         let counts = Dictionary(grouping: services.board.all(), by: \.record.imageID).mapValues { Int64($0.count) }
         return all.filter(filter.matches).sorted { ($0.created ?? "") > ($1.created ?? "") }.map { image in
             ImageSummary(
-                id: image.id.description, repoTags: image.references.map(\.familiar).sorted(),
-                repoDigests: image.repositoryDigests.map(\.familiar), created: image.createdSeconds, size: image.size,
+                id: image.id.description, repoTags: filter.shown(image.references).map(\.familiar).sorted(),
+                repoDigests: filter.shown(image.repositoryDigests).map(\.familiar), created: image.createdSeconds, size: image.size,
                 sharedSize: -1, labels: image.config.config?.labels ?? [:], containers: counts[image.id] ?? 0)
         }
     }

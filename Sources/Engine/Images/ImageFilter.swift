@@ -35,8 +35,15 @@ struct ImageFilter {
         let patterns = filters["reference"]
         return patterns.isEmpty
             || patterns.contains { pattern in
-                image.references.contains { Self.matches($0, pattern) }
+                (image.references + image.knownDigests).contains { Self.matches($0, pattern) }
             }
+    }
+
+    /// Of an image's names those that the list shows: where names are asked for, only these.
+    func shown(_ references: [Reference]) -> [Reference] {
+        let patterns = filters["reference"]
+        guard !patterns.isEmpty else { return references }
+        return references.filter { reference in patterns.contains { Self.matches(reference, $0) } }
     }
 
     /// `name`, `name:tag`, either with `*` and `?`.
