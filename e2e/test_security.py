@@ -635,6 +635,27 @@ def test_copies_on_the_client_stay_where_they_belong(berth, image, canary, tmp_p
     assert untouched(canary)
 
 
+def test_directories_deeper_than_any_path(berth, daemon, image, tmp_path_factory, name):
+    """3000 in one another: whoever walks them neither runs out of stack nor leaves them there for ever."""
+    berth("run", "--name", name, "-v", f"{name}:/vol", image, "sh", "-c", "/probe deep 3000; cd /vol; /probe deep 3000")
+    berth("ps", "-a", "-s")
+    target = tmp_path_factory.mktemp("target")
+    for command in (("diff", name), ("commit", name), ("export", "-o", target / "x.tar", name)):
+        result = berth.run(*command)
+        assert daemon.answers(), command
+        assert result.code != 0 and re.search("too deep|too long|broke", result.text), result
+    dockerfile = f"FROM {image}\nRUN /probe deep 3000\n"
+    berth.fails("build", "-", input=dockerfile, match="too deep|too long")
+    dockerfile = f"FROM {image}\nRUN --mount=type=cache,target=/c cd /c && /probe deep 3000\n"
+    berth("build", "-", input=dockerfile)
+    berth("system", "df")
+    berth("builder", "prune", "-af")
+    berth("rm", name)
+    berth("volume", "rm", name)
+    assert daemon.answers()
+    subprocess.run(["rm", "-rf", *target.iterdir()], check=True)
+
+
 def test_copy_takes_nothing_from_outside(berth, image, canary, tmp_path_factory, name):
     """COPY and ADD of links that leave the context, and COPY --from of those that leave a stage."""
     context = tmp_path_factory.mktemp("context")

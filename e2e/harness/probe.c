@@ -266,7 +266,7 @@ int main(int argc, char **argv) {
     } commands[] = {
         {"compare", compare_command},     {"hunt", hunt_command},       {"overwrite", overwrite_command},
         {"swap", swap_command},           {"chase", chase_command},     {"descriptors", descriptors_command},
-        {"datagram", datagram_command},   {"keyring", keyring_command},   {"attempts", attempts_command},
+        {"datagram", datagram_command},   {"deep", deep_command},   {"keyring", keyring_command},   {"attempts", attempts_command},
     };
     for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
         if (!strcmp(argv[1], commands[i].name)) return commands[i].run(argc - 2, argv + 2);

@@ -16,6 +16,7 @@ int swap_command(int argc, char **argv);
 int chase_command(int argc, char **argv);
 int descriptors_command(int argc, char **argv);
 int datagram_command(int argc, char **argv);
+int deep_command(int argc, char **argv);
 int keyring_command(int argc, char **argv);
 int attempts_command(int argc, char **argv);
 

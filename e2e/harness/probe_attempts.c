@@ -219,6 +219,19 @@ int datagram_command(int argc, char **argv) {
     return 1;
 }
 
+/* ---- deep COUNT: so many directories in one another, below the working directory ---- */
+
+int deep_command(int argc, char **argv) {
+    if (argc != 1) return 2;
+    for (int i = atoi(argv[0]); i > 0; i--)
+        if (mkdir("d", 0755) || chdir("d")) {
+            perror("deep");
+            return 1;
+        }
+    int file = open("file", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    return file < 0 || write(file, "deep\n", 5) != 5;
+}
+
 /* ---- keyring: the number of the session keyring (needs seccomp=unconfined) ---- */
 
 int keyring_command(int argc, char **argv) {

@@ -49,6 +49,7 @@ public struct LayerPacker {
     }
 
     private mutating func walk(_ directory: FileDescriptor, path: RawPath) throws {
+        try path.checkLength()
         for name in try directory.rawEntries().sorted() {
             do {
                 try add(name, of: directory, path: path.appending(name))

@@ -46,6 +46,7 @@ public struct TreePacker {
     }
 
     private mutating func walk(_ directory: FileDescriptor, path: RawPath, relative: RawPath) throws {
+        try path.checkLength()
         for name in try directory.rawEntries().sorted() {
             let status: FileStatus
             do throws(SystemError) {

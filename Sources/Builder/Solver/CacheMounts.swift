@@ -124,14 +124,15 @@ actor CacheMounts {
     }
 }
 
-/// Bytes on disk of a directory and all below it.
-func diskUsage(_ directory: FileDescriptor) throws -> Int64 {
+/// Bytes on disk of a directory and all below it, as far down as a path can name.
+func diskUsage(_ directory: FileDescriptor, depth: Int = 0) throws -> Int64 {
+    guard depth < Int(PATH_MAX) / 2 else { return 0 }
     var total = try directory.status().allocated
     for name in try directory.rawEntries() {
         // What a running step removes meanwhile does not count.
         guard let status = try? directory.status(of: name) else { continue }
         if status.isDirectory {
-            total += try diskUsage(try directory.open(name, O_RDONLY | O_DIRECTORY))
+            total += try diskUsage(try directory.open(name, O_RDONLY | O_DIRECTORY), depth: depth + 1)
         } else {
             total += status.allocated
         }

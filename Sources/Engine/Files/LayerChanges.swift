@@ -39,6 +39,7 @@ struct LayerChanges {
     private mutating func walk(
         _ directory: FileDescriptor, below: [FileDescriptor], path: String
     ) throws(SystemError) -> Contents {
+        try RawPath(path).checkLength()
         var contents = Contents()
         var present: Set<RawPath> = []
         for name in try directory.rawEntries() {

@@ -37,6 +37,7 @@ struct TreeCopy {
     private mutating func contents(
         of source: FileDescriptor, to directory: FileDescriptor, path: RawPath
     ) throws(SystemError) {
+        try path.checkLength()
         for name in try source.rawEntries() {
             try copy(name, from: source, to: directory, path: path.appending(name))
         }

@@ -219,16 +219,75 @@ extension FileDescriptor {
 
     /// Removes a name and all below it. Never follows a symbolic link. Absent is fine.
     public func removeTree(_ name: RawPath) throws(SystemError) {
+        if try unlinkUnlessDirectory(name) { return }
+        let top = try open(name, O_RDONLY | O_DIRECTORY)
+        var removal = Removal(top: top)
+        repeat {
+            removal.hasMoved = false
+            try removal.empty(top, depth: 0)
+        } while removal.hasMoved
+        try removeDirectory(name)
+    }
+
+    /// False for a directory. Absent is fine.
+    fileprivate func unlinkUnlessDirectory(_ name: RawPath) throws(SystemError) -> Bool {
         do throws(SystemError) {
             try unlink(name)
-            return
         } catch {
-            if error.errno == ENOENT { return }
-            guard error.errno == EISDIR || error.errno == EPERM else { throw error }
+            if error.errno == EISDIR || error.errno == EPERM { return false }
+            if error.errno != ENOENT { throw error }
         }
-        let directory = try open(name, O_RDONLY | O_DIRECTORY)
-        for entry in try directory.rawEntries() { try directory.removeTree(entry) }
-        try removeDirectory(name)
+        return true
+    }
+}
+
+/// Removes trees of any depth. Directories can lie in one another further than a path can name, than a
+/// stack has room for and than a process may have descriptors: a container that made such a thing must
+/// neither bring down who removes it nor be there for ever. What lies too deep is moved up and then is
+/// not deep any more.
+private struct Removal {
+    private static let depthAtOnce = 100
+
+    let top: FileDescriptor
+    var hasMoved = false
+    private var count = 0
+
+    init(top: FileDescriptor) { self.top = top }
+
+    mutating func empty(_ directory: FileDescriptor, depth: Int) throws(SystemError) {
+        for name in try directory.rawEntries() {
+            if try directory.unlinkUnlessDirectory(name) { continue }
+            if depth >= Self.depthAtOnce {
+                try moveUp(name, from: directory)
+                continue
+            }
+            try empty(try directory.open(name, O_RDONLY | O_DIRECTORY), depth: depth + 1)
+            try directory.removeDirectory(name)
+        }
+    }
+
+    private mutating func moveUp(_ name: RawPath, from directory: FileDescriptor) throws(SystemError) {
+        while true {
+            count += 1
+            do throws(SystemError) {
+                try directory.rename(name, to: RawPath(".too-deep-\(count)"), in: top)
+                hasMoved = true
+                return
+            } catch {
+                // The tree has something of that name itself.
+                guard [EEXIST, ENOTEMPTY, ENOTDIR].contains(error.errno), count < 100_000 else { throw error }
+            }
+        }
+    }
+}
+
+extension RawPath {
+    /// Refuses a path that no program could name: who walks down a tree stops here, before the stack ends.
+    /// - Throws: `ENAMETOOLONG`.
+    public func checkLength() throws(SystemError) {
+        guard count >= Int(PATH_MAX) else { return }
+        throw SystemError(
+            "open", errno: ENAMETOOLONG, subject: "\(RawPath(bytes.prefix(40)))… (directories are nested too deeply)")
     }
 }
 
