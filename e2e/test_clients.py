@@ -44,6 +44,8 @@ def test_docker_life_of_a_container(docker, name):
     assert docker("logs", name).out == "started\n"
     assert docker("exec", name, "echo", "in").out == "in\n"
     docker("exec", name, "sh", "-c", "exit 5", code=5)
+    docker.fails("exec", name, "/bin/bash", match='failed to exec in container: exec: "/bin/bash": .*no such file or directory', code=127)
+    docker.fails("exec", name, "/etc/passwd", match="(?i)permission denied", code=126)
     with docker.terminal("exec", "-it", name, "sh") as terminal:
         terminal.expect("# ")
         terminal.send("exit 2\n")

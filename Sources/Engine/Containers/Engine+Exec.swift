@@ -36,13 +36,24 @@ extension Engine: ExecBackend {
             return stream
         } catch let failure as Failure {
             execs.ended(exec.id, code: failure.kind == .notFound ? 127 : 126)
-            throw BerthError(
-                failure.kind == .setup ? .internal : .invalidArgument,
-                "failed to exec in container: \(failure.message)", cause: failure)
+            let text = "failed to exec in container: \(failure.message)"
+            if !request.detach { return try Self.stream(telling: text, tty: exec.request.tty) }
+            throw BerthError(failure.kind == .setup ? .internal : .invalidArgument, text, cause: failure)
         } catch {
             execs.ended(exec.id, code: 126)
             throw error
         }
+    }
+
+    /// What a client gets that waits for the output of a program that could not be started. Docker's clients
+    /// look at no error in the place of the stream that they asked for.
+    private static func stream(telling text: String, tty: Bool) throws -> HijackedStream {
+        let (ours, theirs) = try UnixSocket.pair()
+        let line = Array((text + (tty ? "\r\n" : "\n")).utf8)
+        // The frame of standard error, with the length in network order.
+        let head: [UInt8] = tty ? [] : [2, 0, 0, 0] + withUnsafeBytes(of: UInt32(line.count).bigEndian) { Array($0) }
+        try theirs.writeAll(head + line)
+        return HijackedStream(descriptor: ours, tty: tty)
     }
 
     public func resizeExec(_ id: String, height: Int, width: Int) async throws {
