@@ -170,6 +170,7 @@ top no-such-container
 stats --no-stream --format '{{.Name}} {{.Container}} {{.PIDs}}' NAME
 events --since 1h --until 0s --filter container=NAME --filter event=start
 events --since 1h --until 0s --filter container=NAME --format '{{.Type}} {{.Action}} {{.Actor.Attributes.name}}'
+events --since 1h --until 0s --filter type=network --filter container=NAME --format '{{.Status}}|{{json .}}'
 info --format '{{.ID}} {{.ServerVersion}} {{.NCPU}} {{json .Plugins}}'
 version --format '{{.Server.Version}} {{.Server.APIVersion}}'
 kill no-such-container

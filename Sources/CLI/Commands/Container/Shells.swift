@@ -36,7 +36,7 @@ enum Shells {
     private static func found(in container: String, _ client: EngineClient) async -> [String]? {
         // The answer to a look at a path has no text that tells a missing container from a missing file.
         guard (try? await client.inspectContainer(container)) != nil else { return nil }
-        return await withTaskGroup(of: (String, Bool?).self) { group in
+        let found = await withTaskGroup(of: (String, Bool?).self) { group -> [String]? in
             for path in usualPaths {
                 group.addTask {
                     do {
@@ -58,6 +58,8 @@ enum Shells {
                 states[path] ?? false && names.insert(String(path.split(separator: "/").last ?? "")).inserted
             }
         }
+        // It may have been removed meanwhile, piece by piece.
+        return (try? await client.inspectContainer(container)) == nil ? nil : found
     }
 
     /// Looks into a container that is made for the purpose and never started.

@@ -66,7 +66,8 @@ struct DiskUsageReport {
     private func row(_ type: String, _ total: Int, _ active: Int, _ size: Int64, _ reclaimable: Int64) -> TemplateValue
     {
         let free = min(max(0, reclaimable), size)
-        let share = size > 0 ? " (\(free * 100 / size)%)" : ""
+        // Docker gives no share of the cache, which scripts that cut it off count on.
+        let share = size > 0 && type != "Build Cache" ? " (\(free * 100 / size)%)" : ""
         return .row([
             "Active": .string(String(active)),
             "Reclaimable": .string(Human.size(free) + share),

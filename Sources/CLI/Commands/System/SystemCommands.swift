@@ -84,7 +84,7 @@ enum ClientFacts {
     /// As `info` has it.
     static func info(debug: Bool) -> TemplateValue {
         guard case .object(let fields) = version else { return version }
-        let own = fields.filter { $0.name != "DefaultAPIVersion" && $0.name != "ApiVersion" }
+        let own = fields.filter { $0.name != "ApiVersion" }
         return .object(
             [.init(name: "Debug", value: .bool(debug))] + own + [
                 .init(name: "Plugins", value: .list([])), .init(name: "Warnings", value: .null),
@@ -219,8 +219,12 @@ struct EventsCommand: Command {
     private func text(_ event: EventMessage, _ template: GoTemplate?) throws -> String {
         guard format != nil else { return Self.line(event) }
         let attributes = event.actor.attributes.sorted { $0.key < $1.key }
+        // Older clients know events of containers by these three; others have none.
+        let old = [("status", event.status), ("id", event.id), ("from", event.from)].map { name, text in
+            // Templates find them all the same, JSON has no empty ones.
+            TemplateValue.Field(name: name, value: text.isEmpty ? .method { _ in "" } : .string(text))
+        }
         let value = TemplateValue.row([
-            "status": .string(event.status), "id": .string(event.id), "from": .string(event.from),
             "Type": .string(event.type), "Action": .string(event.action),
             "Actor": .row([
                 "ID": .string(event.actor.id),
@@ -229,7 +233,9 @@ struct EventsCommand: Command {
             "scope": .string(event.scope), "time": .number(String(event.time)),
             "timeNano": .number(String(event.timeNano)),
         ])
-        return try template?.render(value) ?? value.json
+        guard case .object(let fields) = value else { return "" }
+        let whole = TemplateValue.object(old + fields)
+        return try template?.render(whole) ?? whole.json
     }
 
     static func line(_ event: EventMessage) -> String {
