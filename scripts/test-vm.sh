@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The runtime on Debian's own kernel with cgroup v2 alone, in a virtual machine (software emulation,
-# a few seconds). Wants bin/berth-runtime; fetches the kernel and qemu from Debian.
+# The runtime on Debian's own kernel with cgroup v2 alone, then with v1 alone, in a virtual machine (software
+# emulation, some seconds). Wants a static berth-runtime in bin or BERTH_BIN; fetches the kernel and qemu from Debian.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=.cache/vm
@@ -16,13 +16,14 @@ fi
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 mkdir -p "$root"/{bin,new,bundle/rootfs/bin}
-cp /bin/busybox bin/berth-runtime "$root/bin/"
-cp e2e/vm/init "$root/init"
+cp /bin/busybox "${BERTH_BIN:-bin}/berth-runtime" "$root/bin/"
+cp e2e/vm/init e2e/vm/life e2e/vm/version1 "$root/"
 chmod +x "$root/init"
+python3 e2e/vm/bundles.py "$root/bundles"
 cp e2e/vm/config.json "$root/bundle/"
 cp e2e/vm/probe "$root/bundle/rootfs/"
 cp /bin/busybox "$root/bundle/rootfs/bin/"
-for name in sh cat mknod head seq sleep grep; do ln -s busybox "$root/bundle/rootfs/bin/$name"; done
+for name in sh cat mknod head seq sleep grep cut ls wc; do ln -s busybox "$root/bundle/rootfs/bin/$name"; done
 (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$cache/initrd"
 
 timeout 180 qemu-system-x86_64 -accel tcg -m 512 -nographic -no-reboot -kernel "$cache"/boot/vmlinuz-* \
@@ -36,7 +37,42 @@ cpu 50000 100000
 device ram denied
 device zero readable
 exit 0
-left 0'
+one created
+two running
+exec 0::/
+three paused
+cgroup.freeze 1
+four running
+memory.max 83886080
+memory.swap.max 20971520
+cpu.max 70000 100000
+pids.max 44
+after 3
+stats 1
+five stopped
+limits memory.max 67108864
+limits memory.low 33554432
+limits memory.swap.max 33554432
+limits memory.high 50331648
+limits cpu.weight 20
+limits cpu.max max 50000
+limits cpuset.cpus 0
+limits hugetlb.2MB.max 4194304
+users map 0 100000 65536
+users root 0::/
+users pids.max 21
+users device
+shared inside 0 22
+clock later
+containers 0
+left 0
+v1 one running
+v1 7
+v1 memory 83886080
+v1 pids 44
+v1 two paused
+v1 three stopped
+v1 left 0'
 said=$(tr -d '\r' <"$cache/log" | sed -n 's/^PROBE //p')
 failed=0
 while read -r line; do
