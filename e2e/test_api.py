@@ -172,6 +172,12 @@ def test_unknown_things_are_404_and_bad_json_400(api):
     assert api("POST", "/containers/create", b"")[0] == 400
     assert api("POST", "/containers/create", b"<xml/>", content_type="text/xml")[0] in (400, 415)
     assert api("GET", "/containers/json?filters=notjson")[0] == 400
+    # What ends for the kernel where it goes on for us.
+    for body in ({"Image": "busybox", "Cmd": ["a\0b"]}, {"Image": "busybox", "HostConfig": {"Binds": ["/tmp\0/x:/y"]}}):
+        status, answer = api("POST", "/containers/create", body)
+        assert status == 400 and b"NUL" in answer, answer
+    assert api("GET", "/containers/x/archive?path=%00")[0] == 400
+    assert api("POST", "/volumes/create", {"Name": "x" * 300})[0] == 400
     assert api("GET", "/containers/json?limit=many")[0] == 400
 
 

@@ -133,10 +133,12 @@ extension Engine: ContainerBackend {
     }
 
     public func removeContainer(_ id: String, _ options: ContainerRemoveOptions) async throws {
-        if options.link {
-            throw BerthError(.unimplemented, "links are aliases of a network here: disconnect the container instead")
+        let container = try container(id)
+        guard !options.link else {
+            throw BerthError.invalidArgument(
+                "links are aliases of a network here: disconnect the container from the network instead")
         }
-        try await container(id).remove(options)
+        try await container.remove(options)
     }
 
     public func waitContainer(_ id: String, _ condition: WaitCondition) async throws -> Pending<WaitResponse> {

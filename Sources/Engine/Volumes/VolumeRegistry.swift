@@ -33,6 +33,10 @@ final class VolumeRegistry: Sendable {
                     + "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path"
             )
         }
+        guard record.name.utf8.count <= 255 else {
+            throw BerthError.invalidArgument(
+                "create \(record.name.prefix(32))…: the name of a volume may have 255 bytes")
+        }
         guard record.driver == "local" else {
             throw BerthError.notFound(
                 "error looking up volume plugin \(record.driver): plugin \"\(record.driver)\" not found")

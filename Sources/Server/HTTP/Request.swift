@@ -45,11 +45,26 @@ extension Request {
         let bytes = try await collectBody()
         guard !bytes.isEmpty else { return nil }
         try checkContentType()
+        guard !Self.hasNUL(bytes) else {
+            throw BerthError.invalidArgument("invalid JSON: a string has a NUL character in it")
+        }
         do {
             return try JSONDecoder().decode(Optional<Value>.self, from: Data(bytes))
         } catch let error as DecodingError {
             throw BerthError.invalidArgument("invalid JSON: \(error.explanation)", cause: error)
         }
+    }
+
+    /// Whether a string of the JSON text has `\u0000`: paths and arguments would end there for the kernel,
+    /// but not for our checks.
+    private static func hasNUL(_ bytes: [UInt8]) -> Bool {
+        var isEscaped = false
+        for (index, byte) in bytes.enumerated() {
+            guard byte == UInt8(ascii: "\\") || isEscaped else { continue }
+            if isEscaped, byte == UInt8(ascii: "u"), bytes[index...].starts(with: Array("u0000".utf8)) { return true }
+            isEscaped = !isEscaped && byte == UInt8(ascii: "\\")
+        }
+        return false
     }
 
     private func collectBody() async throws -> [UInt8] {

@@ -51,6 +51,10 @@ struct Responder: Sendable {
     private func handle(_ head: HTTPRequestHead, body: RequestBody) async throws -> Response {
         let target = Target(head.uri)
         try checkVersion(target.version)
+        // Nothing has such a name, and what the kernel would take of it is something else.
+        guard !head.uri.contains("%00"), !target.path.contains(where: { $0.utf8.contains(0) }) else {
+            throw BerthError.invalidArgument("the request's path or query has a NUL character in it")
+        }
         guard let (handler, parameters) = router.route(head.method, target.path) else {
             throw BerthError.notFound("page not found")
         }
