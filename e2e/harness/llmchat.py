@@ -26,7 +26,7 @@ PIP = """#!/bin/sh
 [ "$1" = install ] || exit 2
 shift
 [ "$1" != -r ] || { cat "$2" >/dev/null || exit 1; set -- $(cat "$2"); }
-echo "$@" >> /usr/lib/installed
+echo "$@" >> /var/installed || exit 1
 echo "Successfully installed $*"
 """
 STREAMLIT = """#!/bin/sh
@@ -160,9 +160,12 @@ def write_target(folder: Path) -> None:
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:
+    """What is there already keeps its time: Compose looks at it."""
     for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
 
 
 def _archive(name: str, programs: dict[str, str], command: list[str], files: dict[str, str] | None = None) -> bytes:
