@@ -54,7 +54,7 @@ extension Engine {
 
     private func access(_ id: String) throws -> FileAccess {
         let snapshot = try services.board.find(id)
-        return FileAccess(record: snapshot.record, pid: snapshot.phase.run?.pid, name: id)
+        return FileAccess(record: snapshot.record, run: snapshot.phase.run, name: id)
     }
 
     // MARK: Commit
@@ -156,15 +156,17 @@ extension Engine {
 /// does not.
 private struct FileAccess: Sendable {
     let record: ContainerRecord
-    let pid: Int32?
+    let run: ContainerPhase.Run?
     /// As the client named it.
     let name: String
+
+    var pid: Int32? { run?.pid }
 
     /// Blocking.
     func open() throws -> ContainerFiles {
         let root: FileDescriptor
-        if let pid {
-            root = try FileDescriptor.openDirectory("/proc/\(pid)/root")
+        if let running = rootOfProcess() {
+            root = running
         } else {
             let writable = OverlayLayers.Writable(upper: record.workspace.upper, work: record.workspace.work)
             root = try Mount.overlay(
@@ -172,6 +174,15 @@ private struct FileAccess: Sendable {
         }
         return ContainerFiles(
             root: root, container: name, rootIsReadOnly: record.hostConfig.readonlyRootfs, mounts: record.mounts)
+    }
+}
+
+extension FileAccess {
+    /// Nil when the process has ended. Its number may then be another's, one of the host's even: only
+    /// that it lives after its root was opened says that it was its root.
+    private func rootOfProcess() -> FileDescriptor? {
+        guard let run, let root = try? FileDescriptor.openDirectory("/proc/\(run.pid)/root") else { return nil }
+        return Linux.Process.hasEnded(run.process) ? nil : root
     }
 }
 
