@@ -323,3 +323,14 @@ def test_import_with_changes(berth, rootfs, tmp_path, name):
 def test_history(berth, image):
     out = berth("history", "--no-trunc", image).out
     assert "echo two" in out and "CMD" in out
+
+
+def test_it_is_known_when_a_name_was_given(berth, name):
+    """What Compose compares with the times of source files."""
+    def given() -> str:
+        return berth("inspect", "-f", "{{.Metadata.LastTagTime}}", "busybox").out
+
+    before = given()
+    berth("tag", "busybox", name)
+    assert given() > before
+    berth("rmi", name)

@@ -12,6 +12,8 @@ public struct Image: Sendable, Hashable {
     public let knownDigests: [Reference]
     /// Bytes of its layers, unpacked.
     public let size: Int64
+    /// When it got the latest of its names, in nanoseconds since 1970; 0 without one.
+    public let lastNamed: Int64
 
     /// When it was made, RFC 3339, as its configuration says.
     public var created: String? { config.created }

@@ -67,6 +67,10 @@ enum Schema {
                     CREATE INDEX image_digests_image ON image_digests(image_id);
                     """)
         }
+        migrator.registerMigration("image_3") { database in
+            // When the name was given to the image, in nanoseconds since 1970; 0: nobody noted it.
+            try database.execute(sql: "ALTER TABLE image_references ADD COLUMN given_at INTEGER NOT NULL DEFAULT 0")
+        }
         return migrator
     }
 }

@@ -17,7 +17,8 @@ extension Engine: ImageBackend {
         return all.filter(filter.matches).sorted { ($0.created ?? "") > ($1.created ?? "") }.map { image in
             ImageSummary(
                 id: image.id.description, repoTags: filter.shown(image.references).map(\.familiar).sorted(),
-                repoDigests: filter.shown(image.repositoryDigests).map(\.familiar), created: image.createdSeconds, size: image.size,
+                repoDigests: filter.shown(image.repositoryDigests).map(\.familiar), created: image.createdSeconds,
+                size: image.size,
                 sharedSize: -1, labels: image.config.config?.labels ?? [:], containers: counts[image.id] ?? 0)
         }
     }
@@ -37,7 +38,8 @@ extension Engine: ImageBackend {
             variant: config.variant ?? "", os: config.os, size: image.size,
             graphDriver: GraphDriver(
                 data: ["LowerDir": layers.reversed().joined(separator: ":")], name: "overlay2"),
-            rootFS: RootFS(type: "layers", layers: config.rootfs.diffIDs.map(\.description)))
+            rootFS: RootFS(type: "layers", layers: config.rootfs.diffIDs.map(\.description)),
+            metadata: ImageMetadata(lastTagTime: image.lastNamed == 0 ? "" : Clock.rfc3339(image.lastNamed)))
     }
 
     public func imageHistory(_ name: String, platform: OCIPlatform?) async throws -> [ImageHistoryItem] {
@@ -112,14 +114,16 @@ extension Engine: ImageBackend {
         let board = services.board
         let (removals, reclaimed) = try await blocking {
             try images.prune(
-                all: all, usedBy: { id in board.all().filter { $0.record.imageID == id }.map(\.record.id) },
+                all: all, usedBy: { id in board.all().filter { $0.record.images.contains(id) }.map(\.record.id) },
                 matching: { image in
                     (try? filters.allowsPruning(
                         labels: image.config.config?.labels ?? [:], created: image.createdSeconds * 1_000_000_000))
                         == true
                 })
         }
-        return ImagePruneReport(imagesDeleted: responses(removals), spaceReclaimed: UInt64(max(0, reclaimed)))
+        let deleted = responses(removals)
+        services.events.publishPrune("image", reclaimed: UInt64(max(0, reclaimed)))
+        return ImagePruneReport(imagesDeleted: deleted, spaceReclaimed: UInt64(max(0, reclaimed)))
     }
 
     func tellImage(_ action: String, _ id: String, name: String) {
@@ -166,7 +170,10 @@ extension Engine: ImageBackend {
 
     public func saveImages(_ names: [String], platforms: [OCIPlatform]) async throws -> StreamedOutput {
         let images = services.images
-        for name in names { _ = try await blocking { try images.image(name) } }
+        for name in names {
+            let image = try await blocking { try images.image(name) }
+            tellImage("save", image.id.description, name: name)
+        }
         return StreamedOutput(mediaType: "application/x-tar") { sink in
             try await BodyPipe.drain(to: sink) { file in try images.save(names, to: file) }
         }

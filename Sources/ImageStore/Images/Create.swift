@@ -1,6 +1,7 @@
 import Errors
 import FoundationEssentials
 import GRDB
+import Linux
 import OCI
 
 extension ImageStore {
@@ -53,8 +54,8 @@ extension ImageStore {
     static func setOwner(of reference: Reference, to id: Digest, _ database: Database) throws -> Digest? {
         let previous = try owner(of: reference, database)
         try database.execute(
-            sql: "INSERT OR REPLACE INTO image_references (name, image_id) VALUES (?, ?)",
-            arguments: [reference.description, id.description])
+            sql: "INSERT OR REPLACE INTO image_references (name, image_id, given_at) VALUES (?, ?, ?)",
+            arguments: [reference.description, id.description, Clock.now()])
         // A removed image that gets a name again is an image like any other.
         try database.execute(
             sql: "UPDATE image_images SET hidden = 0 WHERE id = ?", arguments: [id.description])

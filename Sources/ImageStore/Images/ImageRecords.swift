@@ -44,7 +44,10 @@ struct ImageRecord: Sendable {
         return Image(
             id: id, manifestDigest: manifestDigest, config: try decode(ImageConfig.self, config, "image \(id)"),
             references: try names.map { text throws(BerthError) in try Reference(text) },
-            knownDigests: try digests.map { text throws(BerthError) in try Reference(text) }, size: size)
+            knownDigests: try digests.map { text throws(BerthError) in try Reference(text) }, size: size,
+            lastNamed: try Int64.fetchOne(
+                database, sql: "SELECT max(given_at) FROM image_references WHERE image_id = ?",
+                arguments: [id.description]) ?? 0)
     }
 }
 
