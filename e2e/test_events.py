@@ -150,6 +150,26 @@ def test_prune_tells_what_it_freed(docker, name):
     docker("container", "prune", "-f")
     docker("volume", "prune", "-f")
     docker("network", "prune", "-f")
-    for kind in ("container", "volume", "network"):
+    docker("image", "prune", "-f")
+    docker("builder", "prune", "-f")
+    for kind in ("container", "volume", "network", "image", "builder"):
         event = actions(docker, start, f"type={kind}", "event=prune")[0]
         assert event["Actor"]["Attributes"]["reclaimed"].isdigit()
+
+
+def test_life_of_an_image_in_events(docker, name, tmp_path):
+    start = now()
+    docker("tag", "busybox", f"{name}:1")
+    docker("save", "-o", str(tmp_path / "i.tar"), f"{name}:1")
+    docker("rmi", f"{name}:1")
+    docker("load", "-i", str(tmp_path / "i.tar"))
+    docker("create", "--name", name, f"{name}:1", "true")
+    docker("commit", name, f"{name}:2")
+    docker("rm", name)
+    docker("rmi", f"{name}:1", f"{name}:2")
+    images = [event for event in actions(docker, start, "type=image") if name in event["Actor"]["Attributes"]["name"]]
+    assert names(images)[:4] == ["tag", "save", "untag", "load"], names(images)
+    assert images[0]["Actor"]["Attributes"]["name"] == f"{name}:1" and images[0]["Actor"]["ID"].startswith("sha256:")
+    # Events of an image are found by its name with and without the tag, those of its containers too.
+    assert names(actions(docker, start, f"image={name}:1", "type=container")) == ["create", "commit", "destroy"]
+    assert "delete" in names(actions(docker, start, "type=image", "event=delete"))

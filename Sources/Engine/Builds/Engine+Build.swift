@@ -107,7 +107,9 @@ extension Engine: BuildBackend {
         }
         request.keepBytes = options.reservedSpace ?? options.keepStorage
         let report = try await builder.pruneCache(request)
-        return BuildPruneReport(cachesDeleted: report.removed, spaceReclaimed: UInt64(max(0, report.reclaimed)))
+        let reclaimed = UInt64(max(0, report.reclaimed))
+        services.events.publishPrune("builder", reclaimed: reclaimed)
+        return BuildPruneReport(cachesDeleted: report.removed, spaceReclaimed: reclaimed)
     }
 }
 
