@@ -1,10 +1,12 @@
 """`berth compose`: a small project up and down, and the files that must be refused."""
 
+import http.server
 import json
 import os
 import re
 import socket
 import textwrap
+import threading
 
 import pytest
 
@@ -160,6 +162,49 @@ def test_logs_follow_one_service(project):
     assert [line.split("| ")[1] for line in out.splitlines()] == ["a1", "a2", "a3"]
 
 
+def test_a_second_interrupt_kills(project, berth, name):
+    project.write("""
+        services:
+          a:
+            image: busybox
+            stop_grace_period: 10m
+            command: [sh, -c, "trap 'echo not yet' TERM; echo ready; while :; do sleep 0.1; done"]
+    """)
+    with berth.terminal("compose", "-p", name, "-f", str(project.folder / "docker-compose.yml"), "up") as terminal:
+        terminal.expect("ready")
+        terminal.send("\x03")
+        terminal.expect("press Ctrl\\+C again to force")
+        terminal.expect("not yet")
+        terminal.send("\x03")
+        terminal.wait(60)
+    assert berth("ps", "-q").out == ""
+
+
+def test_logs_follow_new_replicas(project, berth, name):
+    project.write("""
+        services:
+          a: {image: busybox, command: [sh, -c, "trap 'exit 0' TERM; echo here; sleep 600 & wait"]}
+    """)
+    project("up", "-d")
+    follower = berth.start("compose", "-p", name, "logs", "-f", cwd=project.folder)
+    assert re.match(r"a-1 +\| here", follower.stdout.readline())
+    project("up", "-d", "--scale", "a=2")
+    assert re.match(r"a-2 +\| here", follower.stdout.readline())
+    project("down")
+    assert follower.wait(10) == 0
+    follower.stdout.close()
+
+
+def test_command_keeps_the_entrypoint(project, berth, name):
+    project.write("services: {a: {build: ., command: [echo, of compose]}, b: {build: ., entrypoint: [echo, own]}}\n")
+    project.write('FROM busybox\nENTRYPOINT ["env", "A=b"]\nCMD ["echo", "of the image"]\n', "Dockerfile")
+    out = project("up").out
+    assert re.search(r"(?m)^a-1 +\| of compose$", out) and re.search(r"(?m)^b-1 +\| own$", out)
+    shown = json.loads(berth("inspect", f"{name}-a-1").out)[0]["Config"]
+    assert (shown["Entrypoint"], shown["Cmd"]) == (["env", "A=b"], ["echo", "of compose"])
+    project("down", "--rmi", "local")
+
+
 def test_interpolation(project, berth):
     project.write("TAG=latest\nWORD=from the file\n", ".env")
     project.write("""
@@ -303,6 +348,39 @@ def test_build_alone(chat, berth, name):
     chat.fails("build", match='failed to build service "my-back": .*exit 4.* returned a non-zero code: 4', code=1)
     chat("build", "my-front")
     chat.fails("build", "my-fornt", match='no such service: my-fornt; did you mean "my-front"')
+
+
+def test_builds_go_at_the_same_time(project, daemon, berth, name):
+    """Each build's step waits until the other one's runs, too."""
+    waiting = threading.Barrier(2)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            try:
+                waiting.wait(timeout=20)
+                self.send_response(200)
+            except threading.BrokenBarrierError:
+                self.send_response(503)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    # The default bridge is there once a container was on it.
+    berth("run", "--rm", "busybox", "true")
+    server = http.server.ThreadingHTTPServer((daemon.gateway, 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        for service in ("a", "b"):
+            project.write(f"FROM busybox\nRUN wget -qO- http://{daemon.gateway}:{server.server_port}/{service}\n", f"{service}/Dockerfile")
+        project.write("services: {a: {build: ./a}, b: {build: ./b}}\n")
+        project("build")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    berth("rmi", f"{name}-a", f"{name}-b")
 
 
 def test_down_rmi(chat, berth, name, tmp_path):

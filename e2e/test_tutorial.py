@@ -13,6 +13,7 @@ import re
 import shutil
 import stat
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -291,6 +292,37 @@ def test_inside_a_container(chain):
         terminal.send("exit\n")
         assert terminal.wait() == 0
     assert first.type(f"docker exec {id} cat /var/installed").out == "pandas\n"
+
+
+def test_vs_code(chain):
+    """l.163: what VS Code's extension asks the client for, to show containers and their menus."""
+    first = chain.first
+
+    def shown(line: str) -> list[dict]:
+        return [json.loads(row) for row in first.type(line).lines]
+
+    id = run_detached(first, "docker run -d --name seen -p 8080:80 nginx | tail -1")
+    assert shown("docker version --format '{{json .}}'")[0]["Server"] and shown("docker info --format '{{json .}}'")[0]["OSType"] == "linux"
+    assert [context["Name"] for context in shown("docker context ls --format '{{json .}}'")] == ["default"]
+    [row] = shown("docker container ls --all --no-trunc --format '{{json .}}'")
+    assert (row["ID"], row["Names"], row["Image"], row["State"]) == (id, "seen", "nginx", "running")
+    assert row["Ports"].startswith("0.0.0.0:8080->80/tcp") and "CreatedAt" in row and "Networks" in row and "Labels" in row
+    assert shown("docker container inspect --format '{{json .}}' seen")[0]["State"]["Running"]
+    images = {(image["Repository"], image["Tag"]) for image in shown("docker image ls --digests --no-trunc --format '{{json .}}'")}
+    assert ("nginx", "latest") in images
+    assert shown("docker image inspect --format '{{json .}}' nginx")[0]["RepoTags"] == ["nginx:latest"]
+    assert {"bridge", "host", "none"} <= {network["Name"] for network in shown("docker network ls --no-trunc --format '{{json .}}'")}
+    assert shown("docker volume ls --format '{{json .}}'") == []
+    listener = first.start(f"docker events --since {int(time.time())} --format '{{{{json .}}}}' --filter type=container")
+    for line in ("docker container stop seen", "docker container start seen", "docker container restart seen", "docker container rm --force seen"):
+        first.type(line)
+    actions = []
+    while "destroy" not in actions:
+        actions.append(json.loads(listener.stdout.readline())["Action"])
+    assert [action for action in actions if action in ("stop", "start", "restart", "destroy")][-3:] == ["start", "restart", "destroy"]
+    listener.terminate()
+    listener.wait(10)
+    listener.stdout.close()
 
 
 # 离线镜像
