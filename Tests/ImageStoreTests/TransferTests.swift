@@ -232,7 +232,8 @@ import Testing
         let image = try scratch.import("a:1", ["f": "1"])
         let fresh = try ImageStore(
             root: scratch.path + "/store", database: DatabaseQueue(), logger: Logger(label: "test"))
-        #expect(try fresh.image("a:1") == image)
+        let adopted = try fresh.image("a:1")
+        #expect(adopted.id == image.id && adopted.references == image.references)
         #expect(try Files.readText(fresh.layerPaths(of: image)[0] + "/f") == "1")
     }
 
