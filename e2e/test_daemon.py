@@ -40,7 +40,7 @@ def test_a_container_goes_on(berth, name, restarted):
 def test_ports_and_names_work_without_a_daemon(berth, name, daemon):
     port = free_port()
     berth("network", "create", f"{name}-net")
-    berth("run", "-d", "--name", name, "--network", f"{name}-net", "-p", f"{port}:80", "busybox", "sh", "-c", f"httpd -p 80 -h /www; while :; do nslookup {name} > /www/dns; sleep 0.2; done")
+    berth("run", "-d", "--name", name, "--network", f"{name}-net", "-p", f"{port}:80", "busybox", "sh", "-c", f"httpd -p 80 -h /www; while :; do nslookup {name} > /www/new; mv /www/new /www/dns; sleep 0.2; done")
     page("localhost", port)
     daemon.kill()
     try:

@@ -187,6 +187,12 @@ def test_syslog(docker, name, tmp_path, transport):
     receiver.close()
 
 
+def test_a_service_that_is_not_here(docker, tmp_path):
+    docker.fails("run", "--rm", "--log-driver", "syslog", "--log-opt", f"syslog-address=unix://{tmp_path}/no", "busybox", "true", match=f"no syslog daemon listens on {tmp_path}/no")
+    if not Path("/run/systemd/journal/socket").exists():
+        docker.fails("run", "--rm", "--log-driver", "journald", "busybox", "true", match="journald is not enabled on this host")
+
+
 def test_a_missing_syslog_server_stops_nothing(docker, name):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -90,6 +90,20 @@ def test_always_goes_on_until_stopped(docker, sdk, name):
     assert state(docker, name)["Status"] == "exited"
 
 
+def test_policies_across_a_new_daemon(daemon, docker, sdk, name):
+    """What ended while no daemon was there is judged like any other end."""
+    docker("run", "-d", "--name", f"{name}-good", "--restart", "on-failure", "busybox", "sh", "-c", "sleep 1; exit 0")
+    docker("run", "-d", "--name", f"{name}-bad", "--restart", "on-failure", "busybox", "sh", "-c", "sleep 1; exit 4")
+    docker("run", "-d", "--name", f"{name}-stopped", "--restart", "unless-stopped", "busybox", "sleep", "600")
+    docker("stop", "-t", "0", f"{name}-stopped")
+    daemon.kill()
+    time.sleep(1.3)
+    daemon.start()
+    eventually(lambda: state(docker, f"{name}-bad")["Running"], what="the failed one is started again")
+    assert state(docker, f"{name}-good")["Status"] == "exited" and state(docker, f"{name}-good")["ExitCode"] == 0
+    assert state(docker, f"{name}-stopped")["Status"] == "exited"
+
+
 # Waits
 
 

@@ -120,7 +120,10 @@ extension ContainerRecord {
         switch hostConfig.restartPolicy?.name {
         case "always": true
         case "unless-stopped": !wasStoppedByUser && lastRun.startedAt != 0
-        case "on-failure": isSupposedToRun
+        case "on-failure":
+            isSupposedToRun && lastRun.exitCode != 0
+                && (hostConfig.restartPolicy?.maximumRetryCount ?? 0 == 0
+                    || restartCount < hostConfig.restartPolicy?.maximumRetryCount ?? 0)
         default: false
         }
     }
@@ -145,7 +148,7 @@ extension Container {
             let exit: Exit
             if let missedEnd { exit = missedEnd } else { exit = await lastWords() }
             record.lastRun.exitCode = exit.code
-            record.lastRun.outOfMemory = exit.outOfMemory
+            record.lastRun.outOfMemory = record.lastRun.outOfMemory || exit.outOfMemory
             record.lastRun.finishedAt = exit.time
             if !record.shouldRunAtStart { record.isSupposedToRun = false }
         }

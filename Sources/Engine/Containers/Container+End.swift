@@ -22,13 +22,17 @@ extension Container {
         await releaseMounts()
         tellVolumes("unmount")
         let delay = restartDelay(exit, lived: lived)
+        // A daemon that starts before the delay is over goes on with it.
+        record.isSupposedToRun = delay != nil
         phase = delay.map { .restarting(at: Clock.now() + $0 * 1_000_000) } ?? .exited
+        services.trace?.mark(id, "network and mounts left")
         publish()
         tell("die", ["exitCode": "\(exit.code)", "execDuration": "\(lived / 1_000_000_000)"])
         if delay == nil, record.hostConfig.autoRemove {
             answerExitWaiters()
             do {
                 try await exclusively { try await remove(withVolumes: true) }
+                services.trace?.mark(id, "removal")
             } catch {
                 logger.error("removing container \(record.shortID): \(error)")
             }

@@ -46,8 +46,9 @@ struct RunPlan: Sendable {
         launch.user = record.config.user
         launch.additionalGroups = record.hostConfig.groupAdd ?? []
         launch.seccompFile = try SeccompKey.file(input, services)
-        launch.log = try LogDriver(record.hostConfig.logConfig, defaults: services.configuration)
-            .log(for: record, directory: services.configuration.directory(of: record.id))
+        let driver = try LogDriver(record.hostConfig.logConfig, defaults: services.configuration)
+        try driver.checkService()
+        launch.log = try driver.log(for: record, directory: services.configuration.directory(of: record.id))
         if let path = launch.log?.path, !path.isEmpty { try Files.makeDirectories(Files.parent(of: path), mode: 0o710) }
         launch.keepsInputOpen = record.config.openStdin
         launch.closesInputWithClient = record.config.stdinOnce

@@ -193,6 +193,24 @@ struct LogDriver: Sendable {
         return try LogTag(template.isEmpty ? "{{.ID}}" : template).text(for: record)
     }
 
+    /// Blocking: throws when the service of this host that the lines would go to is not there.
+    func checkService() throws(BerthError) {
+        switch kind {
+        case .jsonFile, .local, .none: break
+        case .journald:
+            guard Files.exists(Self.journalSocket) else {
+                throw .unavailable("failed to initialize logging driver: journald is not enabled on this host")
+            }
+        case .syslog:
+            let address = try syslogAddress()
+            guard address.transport != .unix || Files.exists(address.place) else {
+                throw .unavailable(
+                    "failed to initialize logging driver: no syslog daemon listens on \(address.place): "
+                        + "no such file or directory")
+            }
+        }
+    }
+
     static let journalSocket = "/run/systemd/journal/socket"
 
     private func journal(_ record: ContainerRecord, _ attributes: [String: String]) throws(BerthError) -> LogForward {
