@@ -56,7 +56,8 @@ public final class Engine: Sendable {
             logWatcher: try DirectoryWatcher(),
             shimLog: try FileDescriptor.open(
                 configuration.executionRoot + "/shims.log", O_WRONLY | O_CREAT | O_APPEND, mode: 0o600),
-            logger: logger)
+            logger: logger,
+            trace: configuration.tracesRuns ? RunTrace(logger) : nil)
         builder = try Builder(
             store: images, executor: StepExecutor(services: services), database: database,
             temporaryDirectory: configuration.dataRoot + "/build/work",

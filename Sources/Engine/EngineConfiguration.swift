@@ -31,6 +31,8 @@ public struct EngineConfiguration: Sendable {
     public var usesInitByDefault = false
     public var logDriver = "json-file"
     public var logOptions: [String: String] = [:]
+    /// Whether the log tells where the time of each run went.
+    public var tracesRuns = false
     public var version: String
     /// What `info` warns of.
     public var warnings: [String] = []

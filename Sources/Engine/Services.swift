@@ -30,6 +30,8 @@ struct Services: Sendable {
     /// Where shims and their runtime errors write.
     let shimLog: FileDescriptor
     let logger: Logger
+    /// Only when asked for.
+    let trace: RunTrace?
 
     func cgroup(of container: String) -> Cgroup {
         let parent = board[container]?.record.hostConfig.cgroupParent ?? ""

@@ -76,6 +76,9 @@ struct Daemon: AsyncParsableCommand {
     @Option(help: "trace, debug, info, notice, warning or error.")
     var logLevel: String?
 
+    @Flag(help: "Tell in the log where the time of each container's start and end goes.")
+    var traceRuns = false
+
     @Flag(help: "Take away what this daemon made on the host (bridges, rules, settings), and exit.")
     var tearDown = false
 

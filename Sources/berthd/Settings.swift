@@ -80,6 +80,7 @@ struct Settings {
             cgroupParent: flags.cgroupParent ?? file.cgroupParent
                 ?? (bridge == "berth0" ? "/berth" : "/berth-\(bridge)"),
             version: Daemon.version)
+        engine.tracesRuns = flags.traceRuns
         engine.dns = flags.dns.isEmpty ? file.dns ?? [] : flags.dns
         engine.logDriver = file.logDriver ?? engine.logDriver
         engine.logOptions = file.logOptions ?? [:]

@@ -36,6 +36,7 @@ extension Container {
     /// One run, from a stopped container to a running program. On failure everything made for it is
     /// gone again, and the reason is kept.
     func run() async throws {
+        services.trace?.mark(id, "client")
         do {
             try await joinNetworks()
             try await acquireVolumes()
@@ -54,6 +55,7 @@ extension Container {
     private func launchShim() async throws -> (Launch, ShimConnection) {
         let run = try RunPlan(record, services: services)
         let launch = try await blocking { try run.write() }
+        services.trace?.mark(id, "start: plan")
         let connection = try await ShimConnection.launch(
             launch, shim: services.configuration.shimPath, log: services.shimLog)
         return (launch, connection)
@@ -64,6 +66,7 @@ extension Container {
             if case .created(let pid) = event { return pid }
             return nil
         }
+        services.trace?.mark(id, "shim and clone")
         let process = try Linux.Process.openPidfd(pid)
         // The file system is built meanwhile.
         do {
@@ -74,7 +77,9 @@ extension Container {
             try await expectReady(connection)
             throw error
         }
+        services.trace?.mark(id, "network")
         try await expectReady(connection)
+        services.trace?.mark(id, "root file system")
         let mounts = HostMounts(record, configuration: services.configuration)
         if !mounts.isEmpty { try await blocking { mounts.releaseSubpaths() } }
         for (attach, descriptor) in waitingAttaches { try connection.send(.attach(attach), descriptor: descriptor) }
@@ -84,6 +89,7 @@ extension Container {
             if case .started(let time) = event { return time }
             return nil
         }
+        services.trace?.mark(id, "exec")
         shim = connection
         phase = .running(ContainerPhase.Run(pid: pid, process: process, startedAt: startedAt))
         record.lastRun = ContainerRecord.LastRun(startedAt: startedAt)
@@ -96,6 +102,7 @@ extension Container {
         if !record.hostConfig.autoRemove { try await save() }
         tellVolumes("mount")
         tell("start")
+        services.trace?.mark(id, "started told")
         startHealthMonitor()
     }
 
@@ -189,7 +196,10 @@ extension Container {
 
     private func handle(_ event: ShimEvent) async {
         switch event {
-        case .exited(let exit): await ended(exit)
+        case .exited(let exit):
+            services.trace?.mark(id, "the program")
+            await ended(exit)
+            services.trace?.end(id)
         case .execStarted(let exec, let pid):
             startingExecs.removeValue(forKey: exec)?.resume(returning: pid)
         case .execFailed(let exec, let failure):

@@ -12,6 +12,7 @@ extension Engine: ContainerBackend {
     public func createContainer(
         _ request: ContainerCreateRequest, name: String?, platform: String?
     ) async throws -> ContainerCreateResponse {
+        let begin = Clock.monotonic()
         let name = try reserveName(name)
         defer { reservedNames.withLock { _ = $0.remove(name) } }
         let creation = Creation(request: request, services: services)
@@ -34,8 +35,11 @@ extension Engine: ContainerBackend {
                 try await services.records.save(volume, id: volume.name, name: volume.name, in: .volume)
                 services.events.publish("volume", "create", id: volume.name, attributes: ["driver": volume.driver])
             }
+            services.trace?.mark(record.id, "begin", at: begin)
+            services.trace?.mark(record.id, "create: decisions and directories")
             let container = makeContainer(record, phase: .created)
             try await container.save()
+            services.trace?.mark(record.id, "record")
             await container.publish()
             await container.tell("create")
         } catch {
