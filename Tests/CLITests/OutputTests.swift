@@ -256,6 +256,30 @@ private final class Collected: @unchecked Sendable {
         #expect(board.erase() == "")
     }
 
+    @Test func theBoardShowsHowFarLayersAre() {
+        var board = ComposeBoard()
+        func move(_ id: String, _ status: String, _ current: Int64 = 0, _ total: Int64 = 0) {
+            board.transfer(
+                "web",
+                ProgressMessage(
+                    status: status, progressDetail: ProgressDetail(current: current, total: total), id: id))
+        }
+        board.set(.init(.service, "web"), .pulling)
+        move("aaa", "Pulling fs layer")
+        move("aaa", "Downloading", 500_000, 1_000_000)
+        move("bbb", "Downloading", 0, 3_000_000)
+        #expect(board.redraw(now: .now).contains("Pulling [⣤⠀] 500kB/4MB"))
+        move("aaa", "Download complete")
+        move("bbb", "Downloading", 3_000_000, 3_000_000)
+        move("aaa", "Extracting", 1, 1_000_000)
+        #expect(board.redraw(now: .now).contains("Extracting"))
+        #expect(board.redraw(now: .now).contains("[+] Pulling 0/1"))
+        board.set(.init(.service, "web"), .pulled)
+        let text = board.redraw(now: .now)
+        #expect(text.contains("[+] Pulling 1/1") && text.contains("Pulled") && !text.contains("MB"))
+        #expect(ComposeBoard.fill(9, of: 8) == "⣿" && ComposeBoard.fill(-1, of: 8) == "⠀")
+    }
+
     @Test func wordsOfInstructionsAreQuotedOnlyWhereNeeded() {
         #expect(BootstrapCommand.word("/usr/bin:/bin") == "/usr/bin:/bin")
         #expect(BootstrapCommand.word("two words") == "\"two words\"")

@@ -114,7 +114,7 @@ struct ComposeBoard {
         var start: ContinuousClock.Instant
         var end: ContinuousClock.Instant?
         /// Bytes of each layer that a service's image is moved in.
-        var layers: [String: (current: Int64, total: Int64)] = [:]
+        var layers: [(id: String, current: Int64, total: Int64)] = []
         /// What is done to layers, in the daemon's words.
         var step = ""
     }
@@ -138,14 +138,16 @@ struct ComposeBoard {
     mutating func transfer(_ service: String, _ message: ProgressMessage) {
         guard let index = rows.firstIndex(where: { $0.resource.kind == .service && $0.resource.name == service })
         else { return }
+        let layer = rows[index].layers.firstIndex { $0.id == message.id }
         switch message.status {
         case "Downloading", "Pushing":
             guard let detail = message.progressDetail, detail.total > 0 else { return }
-            rows[index].layers[message.id] = (detail.current, detail.total)
+            let news = (message.id, detail.current, detail.total)
+            if let layer { rows[index].layers[layer] = news } else { rows[index].layers.append(news) }
         default:
             // Whatever comes after its transfer: the layer is there.
-            guard let layer = rows[index].layers[message.id] else { return }
-            rows[index].layers[message.id] = (layer.total, layer.total)
+            guard let layer else { return }
+            rows[index].layers[layer].current = rows[index].layers[layer].total
         }
         rows[index].step = message.status
     }
@@ -182,6 +184,12 @@ struct ComposeBoard {
         return out
     }
 
+    /// How far a layer is, as one character: Docker Compose's bars have one for each layer.
+    static func fill(_ current: Int64, of total: Int64) -> Character {
+        let steps: [Character] = ["⠀", "⡀", "⣀", "⣄", "⣤", "⣦", "⣶", "⣷", "⣿"]
+        return steps[Int(min(max(0, current), total) * Int64(steps.count - 1) / total)]
+    }
+
     /// What is going on, in one word.
     private var work: String {
         let words = Set(
@@ -208,11 +216,11 @@ struct ComposeBoard {
         let time = Decimal.fixed(row.start.duration(to: row.end ?? now).seconds, places: 1) + "s"
         var text = row.activity.text
         if !row.layers.isEmpty, row.activity.isOngoing {
-            let (current, total) = row.layers.values.reduce((Int64(0), Int64(0))) {
-                ($0.0 + $1.current, $0.1 + $1.total)
-            }
+            let current = row.layers.reduce(0) { $0 + $1.current }
+            let total = row.layers.reduce(0) { $0 + $1.total }
             if current < total {
-                text += " \(Human.size(current, digits: 3))/\(Human.size(total, digits: 3))"
+                let bar = String(row.layers.map { Self.fill($0.current, of: $0.total) })
+                text += " [\(bar)] \(Human.size(current, digits: 3))/\(Human.size(total, digits: 3))"
             } else if row.step == "Extracting" {
                 text = row.step
             }
