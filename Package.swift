@@ -122,6 +122,7 @@ let package = Package(
             ]),
         library("Client", ["EngineAPI", "Linux", "Errors", .nio, .nioPosix, .nioHTTP1]),
         library("Compose", ["Client", "Archive", "Linux", "EngineAPI", "Errors", .yams, .collections, .crypto]),
+        library("RuntimeCommand", ["ContainerRuntime", "Linux", "OCI", "Errors"]),
         library("CLI", ["Compose", "Client", "Archive", "Linux", "EngineAPI", "Errors"]),
 
         // Programs.
@@ -130,7 +131,7 @@ let package = Package(
         program(
             "berth-shim", ["ContainerRuntime", "ShimProtocol", "DNS", "Linux", "OCI", "Errors"],
             linker: fullyStatic + stripped),
-        program("berth-runtime", ["ContainerRuntime", "Linux", "OCI", "Errors"], linker: fullyStatic + stripped),
+        program("berth-runtime", ["RuntimeCommand"], linker: fullyStatic + stripped),
 
         // Unit tests, beside each target.
         tests("OCI"),
@@ -138,6 +139,8 @@ let package = Package(
         tests("ShimProtocol"),
         tests("DNS"),
         tests("Linux"),
+        tests("ContainerRuntime", ["Linux", "OCI", "Errors"]),
+        tests("RuntimeCommand", ["OCI", "Errors"]),
         tests("Archive"),
         tests("ImageStore", ["OCI"]),
         tests("Distribution", ["OCI", .nio, .nioHTTP1, .nioPosix]),

@@ -28,6 +28,8 @@ extension RuntimeSpec {
         public var memBwSchema: String?
         public var enableCMT: Bool?
         public var enableMBM: Bool?
+
+        public init() {}
     }
 
     public struct Namespace: Sendable, Codable {
@@ -47,6 +49,8 @@ extension RuntimeSpec {
     public struct TimeOffset: Sendable, Codable {
         public var secs: Int64?
         public var nanosecs: UInt32?
+
+        public init() {}
     }
 
     public struct Device: Sendable, Codable {

@@ -78,6 +78,8 @@ extension RuntimeSpec {
         public var runtime: UInt64?
         public var deadline: UInt64?
         public var period: UInt64?
+
+        public init(policy: String) { self.policy = policy }
     }
 
     public struct IOPriority: Sendable, Codable {
