@@ -125,6 +125,23 @@ def test_plain_tcp_must_be_asked_for(certificates):
         assert "access to the remote API is equivalent to root access" in daemon.tail()
 
 
+def test_wrong_settings_are_told(tmp_path):
+    for settings, text in (({"log-driver": "nosuch"}, "no log driver named 'nosuch'"), ({"log-opts": {"max-sise": "1m"}}, "unknown log opt 'max-sise'"), ({"initt": True}, "unknown setting initt")):
+        daemon = Daemon(settings)
+        assert text in refused(daemon)
+        shutil.rmtree(daemon.root)
+
+
+def test_log_options_as_settings(rootfs):
+    with Daemon({"log-driver": "local", "log-opts": {"max-size": "20k", "max-file": "2"}}).running() as daemon:
+        daemon.berth("import", "--change", 'CMD ["sh"]', "-", "busybox:latest", input=rootfs)
+        daemon.berth("run", "--name", "logs", "busybox", "sh", "-c", "i=0; while [ $i -lt 1000 ]; do echo a-rather-long-line-$i; i=$((i+1)); done")
+        shown = daemon.berth("logs", "logs").lines
+        assert shown[-1] == "a-rather-long-line-999" and 100 < len(shown) < 1000
+        assert daemon.berth("inspect", "-f", "{{.HostConfig.LogConfig.Type}}", "logs").out == "local\n"
+        daemon.berth("rm", "logs")
+
+
 def test_init_as_a_setting(rootfs):
     with Daemon({"init": True}).running() as daemon:
         daemon.berth("import", "--change", 'CMD ["sh"]', "-", "busybox:latest", input=rootfs)

@@ -84,6 +84,7 @@ struct Settings {
         engine.dns = flags.dns.isEmpty ? file.dns ?? [] : flags.dns
         engine.logDriver = file.logDriver ?? engine.logDriver
         engine.logOptions = file.logOptions ?? [:]
+        try engine.checkLogDriver()
         engine.defaultShmSize = file.defaultShmSize ?? engine.defaultShmSize
         engine.usesInitByDefault = flags.initProcess || file.initProcess ?? false
         if let bundle = flags.caBundle ?? file.caBundle {

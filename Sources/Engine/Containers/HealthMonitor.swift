@@ -48,6 +48,7 @@ extension Container {
         let exec = ExecRegistry.Record(
             id: randomID(), containerID: id,
             request: ExecCreateRequest(attachStderr: true, attachStdout: true, cmd: words))
+        tell("exec_create: \(words.joined(separator: " "))", ["execID": exec.id])
         // Before the start: a quick check may end before the start is known here.
         let (codes, continuation) = AsyncStream.makeStream(of: Int32?.self)
         execWaiters[exec.id] = continuation

@@ -235,6 +235,11 @@ extension LogDriver.Kind {
     var isService: Bool { self == .journald || self == .syslog }
 }
 
+extension EngineConfiguration {
+    /// Throws `invalidArgument` for a log driver or options of it that no container could be started with.
+    public func checkLogDriver() throws(BerthError) { _ = try LogDriver(nil, defaults: self) }
+}
+
 // MARK: - syslog
 
 extension LogDriver {
