@@ -188,6 +188,11 @@ cp NAME:/nope .
 cp NAME:/etc/passwd /no/such/folder/x
 exec no-such-container ls
 exec NAME sh -c 'exit 4'
+exec NAME no-such-program
+exec -w /nope NAME ls
+exec -u nobody-knows NAME ls
+exec -it NAME ls
+run --rm --network no-such-network busybox true
 save no-such-image
 tag no-such-image x
 run --name NAME busybox true
@@ -357,7 +362,19 @@ def test_stop_of_one_that_listens_says_nothing(berth, name):
 def test_conflicts_name_what_is_in_the_way(berth, sleeper):
     container = berth("inspect", "-f", "{{.Id}}", sleeper).out.strip()
     berth.fails("rm", sleeper, match=f"(?i)cannot remove container .*{sleeper}.*: container is running: stop the container before removing or force remove", code=1)
-    berth.fails("rmi", "busybox", match=f"(?i)conflict: unable to .*container .*{container[:12]}", code=1)
+    result = berth.fails("rmi", "busybox", match=f"(?i)conflict: unable to .*container .*{container[:12]}", code=1)
+    assert f"Container {container[:12]} is called {sleeper}; it can be removed first: berth rm -f {sleeper}" in result.err
+
+
+def test_an_image_of_several_names(berth, busybox, name, tmp_path):
+    (tmp_path / "Dockerfile").write_text(f"FROM busybox\nLABEL a={name}\n")
+    berth("build", "-t", f"{name}:1", str(tmp_path))
+    assert berth("tag", f"{name}:1", f"{name}:2").text == ""
+    image = berth("images", "-q", name).lines[0]
+    result = berth.fails("rmi", image, match="conflict: unable to delete", code=1)
+    assert f"Its names are {name}:1, {name}:2; berth rmi takes them one by one" in result.err
+    assert berth("tag", "busybox", f"{name}:2").err == f"{name}:2 was {image} until now\n"
+    berth("rmi", f"{name}:1", f"{name}:2")
 
 
 # Credentials

@@ -26,10 +26,38 @@ struct ImageRemoveCommand: Command {
             } catch {
                 Console.note(Report.message(error))
                 if let error = error as? BerthError, error.code == .notFound, force { continue }
+                if let advice = await ImageConflict.advice(error, name, session) { Console.note(advice) }
                 failed = true
             }
         }
         if failed { throw ExitCode(1) }
+    }
+}
+
+/// What holds an image that could not be removed, by name.
+enum ImageConflict {
+    static func advice(_ error: any Error, _ image: String, _ session: Session) async -> String? {
+        guard let error = error as? BerthError, error.code == .conflict else { return nil }
+        let program = session.program.name
+        if let id = containerID(in: error.message) {
+            guard let container = try? await session.client.inspectContainer(id) else { return nil }
+            let name = container.name.hasPrefix("/") ? String(container.name.dropFirst()) : container.name
+            let force = container.state.running ? " -f" : ""
+            return "Container \(id) is called \(name); it can be removed first: \(program) rm\(force) \(name)"
+        }
+        guard error.message.contains("referenced in"),
+            let names = try? await session.client.inspectImage(image).repoTags,
+            names.count > 1
+        else { return nil }
+        return "Its names are \(names.sorted().joined(separator: ", ")); "
+            + "\(program) rmi takes them one by one, and rmi -f \(image) all at once"
+    }
+
+    /// The short ID behind the word `container`.
+    static func containerID(in message: String) -> String? {
+        guard let range = message.firstRange(of: "container ") else { return nil }
+        let id = message[range.upperBound...].prefix { $0.isHexDigit }
+        return id.count >= 12 ? String(id) : nil
     }
 }
 
@@ -43,7 +71,12 @@ struct TagCommand: Command {
 
     func run(in session: Session) async throws {
         let (repository, tag) = EngineClient.split(arguments[1])
+        let target = ImageName.withTag(arguments[1])
+        let former = try? await session.client.inspectImage(target).id
         try await session.client.tagImage(arguments[0], repository: repository, tag: tag ?? "latest")
+        // A name that moves leaves an image behind, perhaps without any.
+        guard let former, let now = try? await session.client.inspectImage(target).id, former != now else { return }
+        Console.note("\(target) was \(Human.shortID(former)) until now")
     }
 }
 
