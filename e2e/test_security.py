@@ -672,6 +672,18 @@ def test_copy_takes_nothing_from_outside(berth, image, canary, tmp_path_factory,
         assert "the host's" not in result.text, instruction
 
 
+def test_dockerfiles_that_grow_without_end(berth, daemon, image):
+    """A few lines that would take gigabytes, or more stack than there is."""
+    nested = "${a:-" * 50_000 + "x" + "}" * 50_000
+    for text, match in (
+        (f"FROM {image}\nENV b={nested}\n", "nested more than"),
+        (f"ARG a={nested}\nFROM {image}$a\n", "nested more than"),
+        (f"FROM {image}\nENV v0=aaaaaaaaaa\n" + "".join(f"ENV v{i + 1}={f'$v{i}' * 10}\n" for i in range(12)), "variables make more than"),
+    ):
+        berth.fails("build", "-", input=text, match=match)
+        assert daemon.answers()
+
+
 def test_build_mounts_stay_inside(berth, image, canary, tmp_path_factory):
     """RUN --mount: sources that leave the context, a stage or a cache; and a target that a step replaces
     by a link, so that cleaning up after it would remove the host's (CVE-2024-23651, CVE-2024-23652)."""

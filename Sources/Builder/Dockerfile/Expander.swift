@@ -53,6 +53,14 @@ private struct Scan {
     private var output = String.UnicodeScalarView()
     private var finished: [String] = []
     private var current: String.UnicodeScalarView?
+    /// Of variables within variables. Who writes a Dockerfile must not decide how deep our stack gets,
+    private var depth = 0
+    /// nor, by a value that holds another ten times and so on, how much memory it takes.
+    private var replaced = 0
+
+    private static let mostDepth = 100
+    /// No longer string can be handed to a program.
+    private static let mostReplaced = 128 << 10
 
     init(_ text: String, _ expander: Expander, keepsQuotes: Bool = false, keepsVariables: Bool = false) {
         input = Array(text.unicodeScalars)
@@ -144,6 +152,15 @@ private struct Scan {
 
     /// What stands for the variable after a `$`.
     private mutating func dollar() throws(SyntaxError) -> [Unicode.Scalar] {
+        let replacement = try variable()
+        replaced += replacement.count
+        guard replaced <= Self.mostReplaced else {
+            throw SyntaxError("variables make more than \(Self.mostReplaced) characters of this text")
+        }
+        return replacement
+    }
+
+    private mutating func variable() throws(SyntaxError) -> [Unicode.Scalar] {
         let start = position - 1
         guard let next = peek else { return ["$"] }
         if next == "{" {
@@ -237,6 +254,10 @@ private struct Scan {
     ) throws(SyntaxError) -> String {
         var inner = self
         inner.output = String.UnicodeScalarView()
+        inner.depth += 1
+        guard inner.depth <= Self.mostDepth else {
+            throw SyntaxError("variables are nested more than \(Self.mostDepth) deep")
+        }
         if isPattern {
             end = try inner.runPattern(until: stops)
         } else {
