@@ -10,6 +10,7 @@ from pathlib import Path
 import docker as docker_sdk
 import pytest
 
+from harness import ordinary as ordinary_user
 from harness.bundle import Bundle, Runtime, cgroups, unpack_rootfs
 from harness.cli import Cli, eventually
 from harness.daemon import BINARIES, Daemon
@@ -142,6 +143,13 @@ def bundle(tmp_path, bundle_rootfs):
     for parent in cgroups("berth-test"):
         with contextlib.suppress(OSError):  # another run's is in it
             parent.rmdir()
+
+
+@pytest.fixture
+def ordinary(bundle_rootfs):
+    user = ordinary_user.make(bundle_rootfs)
+    yield user
+    shutil.rmtree(user.folder)
 
 
 def state(daemon: Daemon) -> dict[str, set[str]]:

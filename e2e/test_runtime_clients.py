@@ -1,12 +1,19 @@
 """Podman and containerd, as Debian has them, run their containers with berth-runtime."""
 
 
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+
 import pytest
 
 from harness.bundle import RUNTIME, SLEEPER
 from harness.cli import eventually
 from harness.images import busybox_tar
-from harness.oci_clients import Containerd, Podman
+from harness.oci_clients import Containerd, Podman, environment
+from harness.ordinary import ID, subordinate_ids
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +102,45 @@ def test_podman_joins_namespaces(podman, sleeper):
         f"container:{sleeper}", "busybox", "ps",
     )
     assert "sleep 0.05" in result.out
+
+
+def test_rootless_podman(ordinary):
+    """All of it by an ordinary user: Podman makes a user namespace, and the runtime another one in it."""
+    folder = ordinary.folder
+    for place in ("home", "run", "bin"):
+        (folder / place).mkdir(mode=0o700)
+        shutil.chown(folder / place, ID, ID)
+    path = environment()["PATH"]
+    for program in ("podman", "conmon"):
+        shutil.copy(shutil.which(program, path=path), folder / "bin")
+    (folder / "containers.conf").write_text(
+        f'[engine]\nconmon_path = ["{folder}/bin/conmon"]\nevents_logger = "file"\ncgroup_manager = "cgroupfs"\n'
+    )
+    (folder / "image.tar").write_bytes(busybox_tar())
+    script = f"""
+        P="{folder}/bin/podman --runtime {ordinary.runtime} --storage-driver vfs"
+        $P import {folder}/image.tar busybox:latest
+        $P run --rm --network none --ulimit host busybox sh -c 'id -u; cat /proc/self/uid_map; echo x >/dev/null && echo device'
+        $P run --detach --network none --ulimit host --name c busybox sleep 100
+        $P exec c ps
+        $P stop --time 0 c
+        $P ps --all --format '{{{{.Status}}}}'
+        $P rm c
+    """
+    with subordinate_ids():
+        done = subprocess.run(
+            [*ordinary.prefix, "sh", "-c", script], capture_output=True, text=True, timeout=60, cwd=folder / "home",
+            env={
+                "PATH": os.environ["PATH"], "HOME": str(folder / "home"), "XDG_RUNTIME_DIR": str(folder / "run"),
+                "CONTAINERS_CONF": str(folder / "containers.conf"),
+            },
+        )
+    # A process that keeps the user namespace between two commands.
+    with contextlib.suppress(FileNotFoundError):
+        os.kill(int((folder / "run/libpod/tmp/pause.pid").read_text()), signal.SIGKILL)
+    words = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert words[1:5] == ["0", "0 4321 1", "1 200000 65536", "device"], done
+    assert any("sleep 100" in line for line in words) and any(line.startswith("Exited (137)") for line in words), done
 
 
 # containerd

@@ -4,12 +4,12 @@ import json
 import os
 import shutil
 import subprocess
-import uuid
 from pathlib import Path
 
 import pytest
 
-from harness.bundle import RUNTIME, SLEEPER, Bundle, alive
+from harness.bundle import SLEEPER, Bundle, alive
+from harness.ordinary import subordinate_ids
 from harness.cli import eventually
 
 
@@ -143,49 +143,6 @@ def test_mappings_must_be_there(runtime, bundle):
     runtime.refuses(bundle, "need a user namespace")
 
 
-class Ordinary:
-    """A user without rights, with a folder and a runtime of its own."""
-
-    def __init__(self, folder: Path, ids: int = 4321):
-        self.folder = folder
-        self.command = ["setpriv", f"--reuid={ids}", f"--regid={ids}", "--clear-groups", str(folder / "berth-runtime")]
-
-    def __call__(self, *args: str, code: int = 0) -> str:
-        # To files: a container that goes on keeps what it writes to open.
-        out, err = self.folder / "out", self.folder / "err"
-        with out.open("w") as output, err.open("w") as errors:
-            done = subprocess.run(
-                [*self.command, "--root", str(self.folder / "state"), *map(str, args)], stdin=subprocess.DEVNULL,
-                stdout=output, stderr=errors, timeout=30, env={"PATH": os.environ["PATH"], "HOME": str(self.folder)},
-            )
-        assert done.returncode == code, f"{args}: {done.returncode}\n{out.read_text()}\n{err.read_text()}"
-        return out.read_text() if code == 0 else out.read_text() + err.read_text()
-
-    def bundle(self, change) -> Path:
-        """What `spec --rootless` describes, with some changes."""
-        path = self.folder / f"bundle-{uuid.uuid4().hex[:4]}"
-        path.mkdir()
-        shutil.chown(path, 4321, 4321)
-        self("spec", "--rootless", "--bundle", path)
-        config = json.loads((path / "config.json").read_text())
-        config["root"] = {"path": str(self.folder / "rootfs")}
-        config["process"]["terminal"] = False
-        change(config)
-        (path / "config.json").write_text(json.dumps(config))
-        return path
-
-
-@pytest.fixture
-def ordinary(bundle_rootfs):
-    folder = Path("/var/tmp") / f"berth-rootless-{uuid.uuid4().hex[:8]}"
-    folder.mkdir()
-    shutil.copytree(bundle_rootfs, folder / "rootfs", symlinks=True)
-    shutil.copy(RUNTIME, folder / "berth-runtime")
-    subprocess.run(["chown", "-R", "4321:4321", str(folder)], check=True)
-    yield Ordinary(folder)
-    shutil.rmtree(folder)
-
-
 def test_rootless_run(ordinary):
     """One ID, no cgroup."""
 
@@ -229,12 +186,5 @@ def test_rootless_with_a_range_of_ids(ordinary):
     if not shutil.which("newuidmap"):
         assert "newgidmap is not installed" in ordinary("run", "--bundle", bundle, "c", code=1)
         return
-    lines = {Path(file): Path(file).read_text() for file in ("/etc/subuid", "/etc/subgid", "/etc/passwd")}
-    try:
-        Path("/etc/passwd").open("a").write("berth-test:x:4321:4321::/:/bin/sh\n")
-        for file in ("/etc/subuid", "/etc/subgid"):
-            Path(file).open("a").write("berth-test:200000:1000\n")
+    with subordinate_ids():
         assert ordinary("run", "--bundle", bundle, "c").split() == ["7", "8", "8", "9"]
-    finally:
-        for file, text in lines.items():
-            file.write_text(text)

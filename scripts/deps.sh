@@ -20,6 +20,8 @@ for group in "$@"; do
         wanted="$wanted $test"
         # Debian cuts venv out of Python; another Python brings its own.
         python3 -c 'import ensurepip' 2>/dev/null || wanted="$wanted python3-venv"
+        # newuidmap and newgidmap: containers of ordinary users.
+        wanted="$wanted uidmap"
         # The probe of the security tests is a static C program.
         wanted="$wanted gcc libc6-dev"
         ;;

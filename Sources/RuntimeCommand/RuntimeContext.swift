@@ -21,8 +21,8 @@ struct RuntimeContext {
                 "--systemd-cgroup is not supported: cgroups are made by berth-runtime itself (cgroup manager \"cgroupfs\")"
             )
         }
-        store = try StateStore(flags["root"])
         isRootless = Self.isRootless
+        store = try StateStore(flags["root"], isRootless: isRootless)
     }
 
     private static var isRootless: Bool {

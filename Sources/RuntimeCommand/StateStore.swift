@@ -14,14 +14,16 @@ import OCI
 struct StateStore {
     let root: String
 
-    /// `--root`, or the place for root or for an ordinary user.
-    init(_ root: String?) throws(BerthError) {
+    /// `--root`, or the place for the host's root or for anybody else: who is root of a user namespace is an
+    /// ordinary user with a mapping (Podman calls us so).
+    init(_ root: String?, isRootless: Bool) throws(BerthError) {
+        let own = isRootless ? Linux.Process.environment("XDG_RUNTIME_DIR") : nil
         if let root {
             self.root = root
+        } else if let own, !own.isEmpty {
+            self.root = own + "/berth-runtime"
         } else if geteuid() == 0 {
             self.root = "/run/berth-runtime"
-        } else if let directory = Linux.Process.environment("XDG_RUNTIME_DIR"), !directory.isEmpty {
-            self.root = directory + "/berth-runtime"
         } else {
             throw .invalidArgument("XDG_RUNTIME_DIR is not set: say with --root where containers are to be kept")
         }
