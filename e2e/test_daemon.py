@@ -1,6 +1,8 @@
 """The daemon may die at any moment; containers do not notice."""
 
 import json
+import os
+import signal
 import time
 
 import pytest
@@ -130,3 +132,18 @@ def test_a_second_daemon_on_the_same_data_is_refused(daemon):
     done = subprocess.run([BINARIES / "berthd", *daemon.flags()], capture_output=True, text=True, timeout=20)
     assert done.returncode != 0 and done.stderr.strip()
     assert daemon.answers()
+
+
+def test_a_stopped_shim_is_told_and_can_be_removed(berth, name, daemon):
+    """Whatever asks it ends with an error, and `rm -f` ends it."""
+    before = daemon.shims()
+    berth("run", "-d", "--name", name, "busybox", "sleep", "600")
+    (shim,) = daemon.shims() - before
+    os.kill(shim, signal.SIGSTOP)
+    late = berth.start("exec", name, "true")
+    time.sleep(1)
+    removal = berth.start("rm", "-f", name)
+    assert name in berth("ps").out and berth("logs", name).out == ""
+    assert late.wait(20) != 0 and "does not answer" in late.stdout.read()
+    assert removal.wait(20) == 0, removal.stdout.read()
+    assert not daemon.shims() - before

@@ -124,10 +124,14 @@ extension Container {
         try Linux.Process.signal(ProcessSignal.kill, to: run.process)
         tell("kill", ["signal": "\(ProcessSignal.kill)"])
         if run.isPaused { try? services.cgroup(of: id).thaw() }
-        guard await ended(within: 10) else {
+        if await ended(within: 10) { return }
+        // The process is gone or going; who should say so is stopped or hung.
+        logger.error("the shim of container \(record.name) does not say that it ended: it is killed")
+        shim?.kill()
+        guard await ended(within: 5) else {
             throw BerthError(
                 .deadlineExceeded,
-                "container \(record.name) did not end 10 seconds after SIGKILL: its process \(run.pid) is stuck in the kernel"
+                "container \(record.name) did not end 15 seconds after SIGKILL: its process \(run.pid) is stuck in the kernel"
             )
         }
     }

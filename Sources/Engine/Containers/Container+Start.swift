@@ -201,7 +201,12 @@ extension Container {
             await ended(exit)
             services.trace?.end(id)
         case .execStarted(let exec, let pid):
-            startingExecs.removeValue(forKey: exec)?.resume(returning: pid)
+            if let waiting = startingExecs.removeValue(forKey: exec) {
+                waiting.resume(returning: pid)
+            } else if let process = try? Linux.Process.openPidfd(pid) {
+                // Too late: whoever wanted it was told that it failed.
+                try? Linux.Process.signal(ProcessSignal.kill, to: process)
+            }
         case .execFailed(let exec, let failure):
             startingExecs.removeValue(forKey: exec)?.resume(throwing: failure)
         case .execExited(let exec, let code):

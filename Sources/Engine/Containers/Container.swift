@@ -168,7 +168,11 @@ actor Container {
         // A frozen process takes even SIGKILL only when it is thawed.
         if number == ProcessSignal.kill, run.isPaused { try services.cgroup(of: id).thaw() }
         tell("kill", ["signal": "\(number)"])
-        if number == ProcessSignal.kill { _ = await ended(within: 10) }
+        if number == ProcessSignal.kill, await !ended(within: 10) {
+            logger.error("the shim of container \(record.name) does not say that it ended: it is killed")
+            shim?.kill()
+            _ = await ended(within: 5)
+        }
     }
 
     func pause() throws {

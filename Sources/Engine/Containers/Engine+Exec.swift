@@ -118,6 +118,12 @@ extension Container {
             seccompFile: try SeccompKey.file(input, services),
             input: request.attachStdin && !isDetached, output: request.attachStdout, error: request.attachStderr)
         execIDs.insert(exec.id)
+        let id = exec.id
+        let deadline = Task {
+            try await Task.sleep(for: Self.execPatience)
+            self.execIsLate(id)
+        }
+        defer { deadline.cancel() }
         let pid: Int32
         do {
             pid = try await withCheckedThrowingContinuation { continuation in
@@ -140,5 +146,16 @@ extension Container {
         let (events, record) = (services.events, record)
         stream.onDetach = { events.publish("exec_detach", of: record, ["execID": exec.id]) }
         return (stream, pid)
+    }
+
+    /// How long a shim may take to start an exec's program.
+    private static let execPatience = Duration.seconds(10)
+
+    private func execIsLate(_ id: String) {
+        startingExecs.removeValue(forKey: id)?.resume(
+            throwing: BerthError(
+                .deadlineExceeded,
+                "the shim of container \(record.name) does not answer: it is stopped or hung; `rm -f` or `kill` ends it"
+            ))
     }
 }

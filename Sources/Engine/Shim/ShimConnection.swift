@@ -12,24 +12,29 @@ final class ShimConnection: Sendable {
     private let socket: FileDescriptor
     private let channel: any Channel
     let events: AsyncStream<ShimEvent>
+    /// The shim itself; nil when it ended before it could be opened.
+    private let process: FileDescriptor?
 
-    private init(_ socket: FileDescriptor, _ channel: any Channel, _ events: AsyncStream<ShimEvent>) {
+    private init(
+        _ socket: FileDescriptor, _ channel: any Channel, _ events: AsyncStream<ShimEvent>, _ process: FileDescriptor?
+    ) {
         self.socket = socket
         self.channel = channel
         self.events = events
+        self.process = process
     }
 
     /// Starts a shim and tells it what to run.
     static func launch(_ launch: Launch, shim: String, log: FileDescriptor) async throws -> ShimConnection {
         let (ours, theirs) = try UnixSocket.pair()
         let null = try FileDescriptor.open("/dev/null", O_RDWR)
-        _ = try Linux.Process.spawn(
+        let pid = try Linux.Process.spawn(
             try program(shim).execPath, ["berth-shim", String(launch.id.prefix(12))], environment: [],
             inheriting: [
                 .init(null, as: 0), .init(log, as: 1), .init(log, as: 2), .init(theirs, as: 3),
             ],
             newSession: true)
-        let connection = try await connect(ours)
+        let connection = try await connect(ours, try? Linux.Process.openPidfd(pid))
         try connection.send(ShimRequest.launch(launch))
         return connection
     }
@@ -49,12 +54,23 @@ final class ShimConnection: Sendable {
 
     /// Takes over the shim of a container that an earlier daemon started.
     static func takeOver(bundle: String) async throws -> ShimConnection {
-        let connection = try await connect(try UnixSocket.connect(bundle + "/shim.sock"))
+        let socket = try UnixSocket.connect(bundle + "/shim.sock")
+        let connection = try await connect(socket, peer(of: socket).flatMap { try? Linux.Process.openPidfd($0) })
         try connection.send(ShimRequest.control)
         return connection
     }
 
-    private static func connect(_ socket: FileDescriptor) async throws -> ShimConnection {
+    /// Who listens at the other end.
+    private static func peer(of socket: FileDescriptor) -> pid_t? {
+        // `struct ucred`: process, user, group.
+        var credentials: (pid: Int32, user: UInt32, group: UInt32) = (0, 0, 0)
+        var length = socklen_t(MemoryLayout.size(ofValue: credentials))
+        guard getsockopt(socket.rawValue, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0, credentials.pid > 0
+        else { return nil }
+        return credentials.pid
+    }
+
+    private static func connect(_ socket: FileDescriptor, _ process: FileDescriptor?) async throws -> ShimConnection {
         let (stream, continuation) = AsyncStream.makeStream(of: ShimEvent.self)
         // NIO owns and closes what it is given; commands with descriptors need the socket itself.
         let duplicate = try systemCall("dup") { duplicateDescriptor(socket.rawValue) }
@@ -65,7 +81,7 @@ final class ShimConnection: Sendable {
                 }
             }
             .withConnectedSocket(duplicate).get()
-        return ShimConnection(socket, channel, stream)
+        return ShimConnection(socket, channel, stream, process)
     }
 
     func send(_ command: ShimCommand, descriptor: FileDescriptor? = nil) throws {
@@ -83,6 +99,10 @@ final class ShimConnection: Sendable {
             throw BerthError.unavailable("the container's shim does not answer: \(error.reason)", cause: error)
         }
     }
+
+    /// Ends a shim that does not answer: its container, which the kernel ends with it or has ended already,
+    /// is then told by what the shim left.
+    func kill() { if let process { try? Linux.Process.signal(SIGKILL, to: process) } }
 
     /// The shim reads an end at once; our own stream of events ends as well.
     func close() {
