@@ -153,18 +153,30 @@ def test_no_descriptor_leaks(berth, image, name, options):
 
 
 def test_no_working_directory_outside_the_root(berth, image, canary):
-    """A working directory in /proc/self/fd that would be one of the host's."""
-    for number in range(3, 11):
-        for folder in (f"/proc/self/fd/{number}", f"/proc/self/fd/{number}/../.."):
-            script = f"cat ../../../../../../../..{canary}/canary; pwd"
+    """A working directory in /proc/self/fd that would be one of the host's; nor is one made there."""
+    def attempt(number: int) -> None:
+        for folder in (f"/proc/self/fd/{number}", f"/proc/self/fd/{number}/{'../' * 12}{canary}/new"):
+            script = f"cat {'../' * 12}{canary}/canary; pwd"
             result = berth("run", "--rm", "--network", "none", "-w", folder, image, "sh", "-c", script, code=None)
             assert result.code != 0 and "the host's" not in result.text
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(attempt, range(3, 24)))
+
+
+def test_a_container_that_waits_for_its_start_holds_nothing_of_the_host(runtime, bundle):
+    """Its process goes through paths of the image with what its maker had open."""
+    runtime.create(bundle)
+    pid = runtime.state()["pid"]
+    links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    assert not [link for link in links if link.startswith("/") and link != "/dev/null"]
+    runtime("delete", "--force", "c")
 
 
 def test_no_working_directory_outside_the_root_of_an_exec(berth, image, canary, name):
     berth("run", "-d", "--name", name, image, "sleep", "60")
-    berth("exec", name, "sh", "-c", "for n in 3 4 5 6 7 8 9 10; do ln -s /proc/self/fd/$n /w$n; done")
-    for number in range(3, 11):
+    berth("exec", name, "sh", "-c", "for n in $(seq 3 24); do ln -s /proc/self/fd/$n /w$n; done")
+    for number in range(3, 25):
         for folder in (f"/proc/self/fd/{number}", f"/w{number}"):
             script = f"cat ../../../../../../../..{canary}/canary; pwd"
             result = berth("exec", "-w", folder, name, "sh", "-c", script, code=None)

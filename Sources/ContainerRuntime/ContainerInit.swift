@@ -23,6 +23,10 @@ struct ContainerInit {
     }
 
     private func prepareAndExecute() throws -> Never {
+        // What is open of the host's could be reached by paths that the image chooses (/proc/self/fd in a
+        // working directory), or by those who may trace.
+        try Linux.Process.closeAll(
+            from: 3 + plan.process.preservedDescriptors, except: plan.descriptors + [handshake.socket])
         // Nothing in the container may look into this process while it is still ours. Not yet where an
         // ordinary user has to write the mappings of its user namespace.
         if !spec.entersByDetour { try Linux.Process.setDumpable(false) }
@@ -39,7 +43,6 @@ struct ContainerInit {
         }
         if plan.makesSessionKeyring { try joinNewSessionKeyring() }
         try nameHost()
-        if let personality = spec.linux?.personality { try personality.apply() }
 
         let terminal = try buildTree()
         // Before anybody is told that the container stands, so that what can go wrong has gone wrong.
@@ -158,7 +161,19 @@ struct ContainerInit {
     }
 }
 
+extension ContainerPlan {
+    /// All that the first process needs.
+    fileprivate var descriptors: [FileDescriptor] {
+        standardIO.descriptors + [startSocket, prepared.root].compactMap { $0 } + prepared.binds.values
+    }
+}
+
 extension StandardIO {
+    var descriptors: [FileDescriptor] {
+        guard case .descriptors(let input, let output, let error) = self else { return [] }
+        return [input, output, error]
+    }
+
     /// Puts descriptors 0, 1 and 2 in place, in a session of its own.
     /// - Parameter nulls: those that `hideNull` took away.
     func take(_ terminal: PseudoTerminal?, nulls: Set<Int32> = []) throws(SystemError) {

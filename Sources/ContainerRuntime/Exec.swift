@@ -124,7 +124,8 @@ private struct ExecGate {
         try Linux.Process.setDumpable(false)
         let entrances = try plan.cgroup?.version1Entrances() ?? []
         try Linux.Process.closeAll(
-            from: 3 + plan.process.preservedDescriptors, except: [handshake.socket, plan.target] + streams + entrances)
+            from: 3 + plan.process.preservedDescriptors,
+            except: [handshake.socket, plan.target] + plan.standardIO.descriptors + entrances)
         let nulls = try plan.standardIO.hideNull()
         try setAffinity(plan.process.process.execCPUAffinity?.initial)
         try join()
@@ -162,11 +163,6 @@ private struct ExecGate {
         }
         try Linux.Process.join(plan.target, .user)
         for namespace in left { try Linux.Process.join(plan.target, namespace) }
-    }
-
-    private var streams: [FileDescriptor] {
-        guard case .descriptors(let input, let output, let error) = plan.standardIO else { return [] }
-        return [input, output, error]
     }
 }
 

@@ -92,6 +92,7 @@ struct LaunchSteps {
     }
 
     func applyScheduling() throws(SystemError) {
+        try plan.personality?.apply()
         if let scheduler = process.scheduler { try Scheduling.set(try scheduler.attributes()) }
         if let priority = process.ioPriority { try priority.apply() }
     }
@@ -115,7 +116,9 @@ struct LaunchSteps {
     func makeWorkingDirectory() throws(StartFailure) {
         guard !process.cwd.isEmpty, !Files.exists(process.cwd) else { return }
         do throws(SystemError) {
-            try Files.makeDirectories(process.cwd)
+            // Step by step, not by way of links in /proc, which lead to directories and not to names.
+            let root = RootDirectory(descriptor: try FileDescriptor.open("/", FileDescriptor.pathOnly | O_DIRECTORY))
+            _ = try root.makeDirectories(process.cwd)
         } catch {
             throw StartFailure(
                 reason: .environment, message: "making the working directory \(process.cwd): \(error.reason)")
