@@ -15,7 +15,7 @@ extension EngineClient {
         query.add("all", all)
         query.add("limit", limit)
         query.add("size", size)
-        query.add(filters: filters)
+        try query.add(filters)
         return try await value(EngineRequest(.get, "/containers/json", query: query))
     }
 
@@ -182,12 +182,12 @@ extension EngineClient {
 
     /// `POST /containers/prune`.
     public func pruneContainers(filters: Filters = [:]) async throws -> ContainerPruneReport {
-        try await value(prune("/containers/prune", filters))
+        try await value(try prune("/containers/prune", filters))
     }
 
-    func prune(_ path: String, _ filters: Filters) -> EngineRequest {
+    func prune(_ path: String, _ filters: Filters) throws -> EngineRequest {
         var query = Query()
-        query.add(filters: filters)
+        try query.add(filters)
         return EngineRequest(.post, path, query: query)
     }
 
@@ -279,8 +279,8 @@ extension EngineClient {
         _ body: EngineRequest.Body, to directory: String, in id: String, keepOwners: Bool = false
     ) async throws {
         var request = archiveRequest(.put, directory, id)
-        request.query += [("noOverwriteDirNonDir", "true")]
-        if keepOwners { request.query += [("copyUIDGID", "true")] }
+        request.query.add("noOverwriteDirNonDir", true)
+        request.query.add("copyUIDGID", keepOwners)
         request.body = body
         try await send(request)
     }

@@ -10,7 +10,7 @@ extension EngineClient {
         var query = Query()
         query.add("all", all)
         query.add("digests", digests)
-        query.add(filters: filters)
+        try query.add(filters)
         return try await value(EngineRequest(.get, "/images/json", query: query))
     }
 
@@ -60,7 +60,7 @@ extension EngineClient {
             query.add("tag", tag)
         }
         query.add("message", message)
-        query.add(contentsOf: "changes", changes)
+        query.add("changes", changes)
         query.add("platform", platform)
         return try await perform(EngineRequest(.post, "/images/create", query: query, body: body)).body
             .jsonLines(of: ProgressMessage.self)
@@ -101,13 +101,13 @@ extension EngineClient {
 
     /// `POST /images/prune`.
     public func pruneImages(filters: Filters = [:]) async throws -> ImagePruneReport {
-        try await value(prune("/images/prune", filters))
+        try await value(try prune("/images/prune", filters))
     }
 
     /// `GET /images/get`: images as an archive that `loadImages` takes.
     public func saveImages(_ names: [String], platform: String? = nil) async throws -> ResponseBody {
         var query = Query()
-        query.add(contentsOf: "names", names)
+        query.add("names", names)
         query.add("platform", platform)
         return try await perform(EngineRequest(.get, "/images/get", query: query)).body
     }
@@ -135,7 +135,7 @@ extension EngineClient {
         query.add("comment", comment)
         query.add("author", author)
         query.add("pause", pause ? "1" : "0")
-        query.add(contentsOf: "changes", changes)
+        query.add("changes", changes)
         let response: CommitResponse = try await value(EngineRequest(.post, "/commit", query: query))
         return response.id
     }
@@ -147,7 +147,7 @@ extension EngineClient {
         var query = Query()
         query.add("term", term)
         query.add("limit", limit)
-        query.add(filters: filters)
+        try query.add(filters)
         return try await value(EngineRequest(.get, "/images/search", query: query))
     }
 

@@ -4,7 +4,7 @@ extension EngineClient {
     /// `GET /networks`.
     public func networks(filters: Filters = [:]) async throws -> [NetworkInspect] {
         var query = Query()
-        query.add(filters: filters)
+        try query.add(filters)
         return try await value(EngineRequest(.get, "/networks", query: query))
     }
 
@@ -44,7 +44,7 @@ extension EngineClient {
 
     /// `POST /networks/prune`.
     public func pruneNetworks(filters: Filters = [:]) async throws -> NetworkPruneReport {
-        try await value(prune("/networks/prune", filters))
+        try await value(try prune("/networks/prune", filters))
     }
 
     private func network(_ id: String) -> String { "/networks/\(PercentEncoding.path(id))" }

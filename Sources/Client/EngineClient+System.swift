@@ -26,7 +26,7 @@ extension EngineClient {
         var query = Query()
         query.add("since", since)
         query.add("until", until)
-        query.add(filters: filters)
+        try query.add(filters)
         return try await perform(EngineRequest(.get, "/events", query: query)).body.jsonLines(of: EventMessage.self)
     }
 

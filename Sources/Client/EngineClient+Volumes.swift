@@ -4,7 +4,7 @@ extension EngineClient {
     /// `GET /volumes`.
     public func volumes(filters: Filters = [:]) async throws -> [Volume] {
         var query = Query()
-        query.add(filters: filters)
+        try query.add(filters)
         let list: VolumeList = try await value(EngineRequest(.get, "/volumes", query: query))
         return list.volumes
     }
@@ -33,7 +33,7 @@ extension EngineClient {
 
     /// `POST /volumes/prune`; the filter `all=1` takes named volumes too.
     public func pruneVolumes(filters: Filters = [:]) async throws -> VolumePruneReport {
-        try await value(prune("/volumes/prune", filters))
+        try await value(try prune("/volumes/prune", filters))
     }
 
     private func volume(_ name: String) -> String { "/volumes/\(PercentEncoding.path(name))" }

@@ -90,7 +90,8 @@ struct BuildCommand: Command {
             options.dockerfile = source.dockerfile
             body = source.body { sent.add($0) }
         }
-        let id = try await BuildRun(display: display, sent: sent).perform(options, body, session.client)
+        let id = try await BuildRun(display: display, sent: sent, credentials: try RegistryCredentials(session).all)
+            .perform(options, body, session.client)
         try await finish(id, session)
     }
 
@@ -110,16 +111,16 @@ struct BuildCommand: Command {
         }
     }
 
-    private func options(_ session: Session) throws -> EngineClient.BuildOptions {
-        var options = EngineClient.BuildOptions()
+    private func options(_ session: Session) throws -> BuildOptions {
+        var options = BuildOptions()
         options.tags = tags
         for text in buildArguments {
             let (name, value) = Parse.pair(text)
             // Without a value it is the environment's, and left to its default where there is none.
-            if let value = value ?? session.environment[name] { options.arguments[name] = .some(value) }
+            if let value = value ?? session.environment[name] { options.buildArgs[name] = .some(value) }
         }
-        for (name, value) in session.proxyVariables where options.arguments[name] == nil {
-            options.arguments[name] = .some(value)
+        for (name, value) in session.proxyVariables where options.buildArgs[name] == nil {
+            options.buildArgs[name] = .some(value)
         }
         options.target = target
         options.labels = Parse.map(labels)
@@ -133,7 +134,6 @@ struct BuildCommand: Command {
         options.shmSize = shmSize
         options.cacheFrom = cacheFrom
         options.caBundle = caBundle
-        options.credentials = try RegistryCredentials(session).all
         return options
     }
 
@@ -173,17 +173,19 @@ enum StandardInputContext {
 struct BuildRun: Sendable {
     let display: any BuildDisplay
     let sent: SizeCounter
+    /// By registry, for base images.
+    let credentials: [String: AuthConfig]
 
     /// - Returns: the image's ID, where the daemon told it.
     /// - Throws: what made the build fail.
     func perform(
-        _ options: EngineClient.BuildOptions, _ body: EngineRequest.Body, _ client: EngineClient, name: String? = nil
+        _ options: BuildOptions, _ body: EngineRequest.Body, _ client: EngineClient, name: String? = nil
     ) async throws -> String? {
         let start = ContinuousClock.now
         var result = BuildOutcome(tags: options.tags)
         display.sendingContext(sent, of: name)
         do {
-            let messages = try await client.build(options, context: body)
+            let messages = try await client.build(options, credentials: credentials, context: body)
             var reader = BuildMessageReader(display: display, name: name)
             for try await message in messages {
                 if reader.isFirst {
@@ -231,21 +233,18 @@ struct BuildMessageReader {
         self.name = name
     }
 
-    mutating func take(_ message: BuildMessage) throws {
+    mutating func take(_ message: ProgressMessage) throws {
         isFirst = false
-        if let error = message.error { throw BerthError(.internal, error) }
-        if let id = message.aux?.imageID { imageID = id }
+        if !message.error.isEmpty { throw BerthError(.internal, message.error) }
+        if let id = message.aux?.id, !id.isEmpty { imageID = id }
         if let event = message.aux?.berth {
             mode = .events
             display.show(event, of: name)
             return
         }
-        if let status = message.status, let id = message.id {
-            display.showPull(ProgressMessage(status: status, progressDetail: message.progressDetail, id: id), of: name)
-            return
-        }
-        let progress = message.status.map { "\($0)\n" }
-        guard let text = message.stream ?? progress, !text.isEmpty else { return }
+        if !message.status.isEmpty, !message.id.isEmpty { return display.showPull(message, of: name) }
+        let text = message.stream.isEmpty && !message.status.isEmpty ? message.status + "\n" : message.stream
+        guard !text.isEmpty else { return }
         switch mode {
         case .events: break
         case .text: display.show(text: text)

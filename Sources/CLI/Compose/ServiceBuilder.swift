@@ -1,6 +1,7 @@
 import Archive
 import Client
 import Compose
+import EngineAPI
 import Errors
 import Linux
 
@@ -14,10 +15,10 @@ struct ServiceBuilder: ImageBuilder {
             throw BerthError(
                 .unimplemented, "service \"\(request.service)\": build secrets are not supported by this builder yet")
         }
-        var options = EngineClient.BuildOptions()
+        var options = BuildOptions()
         options.tags = request.tags
         options.labels = request.labels
-        options.arguments = request.arguments.mapValues { .some($0) }
+        options.buildArgs = request.arguments.mapValues { .some($0) }
         options.target = request.build.target
         options.noCache = request.noCache
         options.pull = request.pull
@@ -27,7 +28,6 @@ struct ServiceBuilder: ImageBuilder {
         options.shmSize = request.build.shmSize
         options.cacheFrom = request.build.cacheFrom
         options.caBundle = session.environment["BERTH_CA_BUNDLE"] == "1"
-        options.credentials = try RegistryCredentials(session).all
 
         let sent = SizeCounter()
         let body: EngineRequest.Body
@@ -40,7 +40,7 @@ struct ServiceBuilder: ImageBuilder {
             options.dockerfile = source.dockerfile
             body = source.body { sent.add($0) }
         }
-        _ = try await BuildRun(display: display, sent: sent)
+        _ = try await BuildRun(display: display, sent: sent, credentials: try RegistryCredentials(session).all)
             .perform(options, body, session.client, name: request.service)
     }
 

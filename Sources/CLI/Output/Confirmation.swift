@@ -1,4 +1,5 @@
 import Client
+import EngineAPI
 import Errors
 
 /// Asks before something that cannot be undone.

@@ -17,7 +17,7 @@ public struct DaemonEngine: ComposeEngine {
         self.credentials = credentials
     }
 
-    private static func filters(_ labels: [String]) -> Client.Filters {
+    private static func filters(_ labels: [String]) -> Filters {
         labels.isEmpty ? [:] : ["label": labels]
     }
 }
