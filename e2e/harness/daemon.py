@@ -79,7 +79,9 @@ class Daemon:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
             )
         eventually(self.answers, timeout=20, what="the daemon answers on its socket")
-        self.tables |= nft_tables() - before
+        # Other daemons may come and go on this host meanwhile.
+        self.tables |= {table for table in nft_tables() - before if table.endswith(f"_{self.bridge}")}
+        assert self.tables, f"no table of this daemon's in {nft_tables()}"
 
     def answers(self) -> bool:
         assert self.process.poll() is None, f"berthd ended with {self.process.returncode}:\n{self.tail()}"
@@ -129,7 +131,7 @@ class Daemon:
         self.remove()
         left["links"] = self.links() - links
         left["tables"] = self.tables & nft_tables()
-        left["parents"] = {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{self.bridge}")}
+        left["parents"] = {str(path / self.bridge) for path in cgroup_hierarchies() if (path / self.bridge).is_dir()}
         assert not any(left.values()), f"left behind at the end: {left}\n{log}"
 
     # What the host shows of this daemon.
@@ -159,7 +161,19 @@ class Daemon:
 
     def cgroups(self) -> set[str]:
         """Those below this daemon's own parent, on whatever hierarchies there are."""
-        return {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{self.bridge}/*") if path.is_dir()}
+        parents = [path for path in cgroup_hierarchies() if (path / self.bridge).is_dir()]
+        found = set()
+        for parent in parents:
+            # What goes away while we look is not left behind.
+            with contextlib.suppress(FileNotFoundError):
+                found |= {entry.path for entry in os.scandir(parent / self.bridge) if entry.is_dir()}
+        return found
+
+
+def cgroup_hierarchies() -> list[Path]:
+    """The roots of all cgroup hierarchies, of both versions."""
+    mounts = (line.split(" - ") for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    return [Path(before.split()[4]) for before, after in mounts if after.split()[0] in ("cgroup", "cgroup2")]
 
 
 def process_ids(name: str):
