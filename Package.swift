@@ -15,6 +15,12 @@ let swift: [SwiftSetting] = [
 /// In debug builds too: as a container's init the shim runs where there are no libraries.
 let fullyStatic: [LinkerSetting] = [.unsafeFlags(["-static-executable"])]
 
+/// A program at a fixed address needs no relocations: a fourth of the time that the command takes to start. The
+/// daemon, which strangers may reach, keeps its random address.
+let fixedAddress: [LinkerSetting] = [
+    .unsafeFlags(["-Xclang-linker", "-no-pie"], .when(configuration: .release))
+]
+
 /// Debug sections are dead weight in what users install.
 let stripped: [LinkerSetting] = [.unsafeFlags(["-Xlinker", "-s"], .when(configuration: .release))]
 
@@ -126,7 +132,7 @@ let package = Package(
         library("CLI", ["Compose", "Client", "Archive", "Linux", "EngineAPI", "Errors"]),
 
         // Programs.
-        program("berth", ["CLI"]),
+        program("berth", ["CLI"], linker: fixedAddress + stripped),
         program("berthd", ["Server", "Engine", "Distribution", "Linux", "Errors", .arguments, .logging, .lifecycle]),
         program(
             "berth-shim", ["ContainerRuntime", "ShimProtocol", "DNS", "Linux", "OCI", "Errors"],
