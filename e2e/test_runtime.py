@@ -129,7 +129,7 @@ def test_signals_reach_the_foreground_program(runtime, bundle):
 # Terminals
 
 
-def receive_terminal(listener: socket.socket) -> int:
+def receive_descriptor(listener: socket.socket) -> int:
     connection, _ = listener.accept()
     with connection:
         _, control, _, _ = connection.recvmsg(4096, socket.CMSG_SPACE(4))
@@ -163,7 +163,7 @@ def test_console_socket(runtime, bundle, console):
     bundle.process |= {"terminal": True, "consoleSize": {"height": 11, "width": 33}}
     bundle.script("tty; stty size; ls -l /dev/console | cut -c1; test -t 0 && echo terminal")
     runtime.create(bundle, "--console-socket", path)
-    master = receive_terminal(listener)
+    master = receive_descriptor(listener)
     runtime("start", "c")
     assert read_all(master).split("\r\n") == ["/dev/pts/0", "11 33", "c", "terminal", ""]
     os.close(master)
@@ -178,6 +178,13 @@ def test_terminal_in_the_foreground(runtime, bundle):
         terminal.send("hello\r")
         terminal.expect("got hello")
         assert terminal.wait() == 3
+
+
+def test_descriptor_of_the_first_process(runtime, bundle, console):
+    runtime.create(bundle.script(SLEEPER), "--pidfd-socket", console[1])
+    descriptor = receive_descriptor(console[0])
+    assert f"Pid:\t{runtime.state()['pid']}\n" in Path(f"/proc/self/fdinfo/{descriptor}").read_text()
+    os.close(descriptor)
 
 
 def test_terminal_needs_somebody(runtime, bundle, console):
@@ -226,7 +233,7 @@ def test_exec_by_file(runtime, bundle, tmp_path, console):
     )
     status = Path(f"/proc/{(tmp_path / 'pid').read_text()}/status").read_text()
     assert "NoNewPrivs:\t1" in status and "CapBnd:\t0000000000000020" in status
-    master = receive_terminal(console[0])
+    master = receive_descriptor(console[0])
     assert read_all(master).split() == ["/dev/pts/0", "1000"]
     os.close(master)
 

@@ -90,6 +90,8 @@ def test_personality_and_oom_score(runtime, bundle):
     bundle.process["oomScoreAdj"] = 321
     machine = {"x86_64": "i686", "aarch64": "armv8l"}[platform.machine()]
     assert runtime.run(bundle.script("uname -m; cat /proc/self/oom_score_adj")).lines == [machine, "321"]
+    runtime.background(bundle.script(SLEEPER))
+    assert runtime("exec", "c", "sh", "-c", "uname -m; cat /proc/self/oom_score_adj").lines == [machine, "321"]
 
 
 def test_the_working_directory_is_inside(runtime, bundle, tmp_path):
@@ -106,6 +108,10 @@ def test_what_is_refused(runtime, bundle):
     bundle.linux["intelRdt"] = {"closID": "x"}
     runtime.refuses(bundle, "intelRdt is not supported")
     del bundle.linux["intelRdt"]
+    if not Path("/sys/module/apparmor").exists():
+        bundle.process["apparmorProfile"] = "profile"
+        runtime.refuses(bundle, "AppArmor is not enabled")
+        del bundle.process["apparmorProfile"]
     bundle.process["rlimits"] = [{"type": "RLIMIT_NOSUCH", "soft": 1, "hard": 1}]
     runtime.refuses(bundle, "RLIMIT_NOSUCH")
     bundle.process["rlimits"] = []
@@ -316,6 +322,10 @@ def test_pause_and_resume(runtime, bundle, tmp_path):
     runtime("pause", "c")
     runtime("kill", "c", "KILL")
     runtime.stopped()
+    runtime("delete", "c")
+    runtime.background(bundle)
+    runtime("pause", "c")
+    runtime("delete", "--force", "c")
 
 
 def test_out_of_memory_is_told(runtime, bundle):

@@ -35,6 +35,17 @@ def test_namespaces_of_another_container_are_joined(runtime, bundle, tmp_path, b
     runtime.fails("run", "--bundle", second.write(), "second", match="nosuch: No such file")
 
 
+def test_the_mounts_of_another_container_are_joined(runtime, bundle, tmp_path, bundle_rootfs):
+    pid = runtime.background(bundle.script(f"touch /tmp/here; {SLEEPER}"), name="first")
+    second = Bundle(tmp_path / "second", bundle_rootfs, bundle.linux["cgroupsPath"] + "-2")
+    second.namespace("mount", f"/proc/{pid}/ns/mnt").config |= {"root": {"path": "/"}, "mounts": []}
+    assert runtime.run(second.script("ls /tmp; readlink /proc/self/ns/mnt || true"), name="second").lines[0] == "here"
+    assert runtime("exec", "first", "ls", "/tmp").out == "here\n"
+    # Without a mount namespace, what is mounted would be mounted on the host.
+    second.without("mount").config["mounts"] = [{"destination": "/proc", "type": "proc", "source": "proc"}]
+    runtime.fails("create", "--bundle", second.write(), "second", match="need a new mount namespace")
+
+
 def test_namespaces_of_the_host(runtime, bundle):
     for kind in ("network", "ipc", "uts", "cgroup", "pid"):
         bundle.without(kind)
@@ -67,6 +78,9 @@ def test_time_namespace(runtime, bundle):
     uptime = float(runtime.run(bundle.script("cat /proc/uptime")).out.split()[0])
     own = float(Path("/proc/uptime").read_text().split()[0])
     assert 999_990 < uptime - own < 1_000_060
+    runtime.background(bundle.script(SLEEPER))
+    assert float(runtime("exec", "c", "cat", "/proc/uptime").out.split()[0]) > 1_000_000
+    runtime("delete", "--force", "c")
     bundle.linux["timeOffsets"] = {"realtime": {"secs": 1}}
     runtime.refuses(bundle, "neither monotonic nor boottime")
     bundle.without("time")

@@ -218,7 +218,8 @@ extension Cgroup {
             }
             return
         }
-        guard hierarchies.mode == .v2, let directory = version2Directory else { return }
+        // Also where other controllers are on version 1.
+        guard let directory = version2Directory else { return }
         do throws(SystemError) {
             try DeviceFilter(
                 rules.map {

@@ -12,6 +12,7 @@ public struct ProcessPlan: Sendable {
     public var additionalGroups: [String] = []
     /// Make the working directory where it is missing, as Docker does for the first process.
     public var createsWorkingDirectory = false
+    public var personality: RuntimeSpec.Personality?
     public var seccomp: SeccompFilter?
     /// `SECCOMP_FILTER_FLAG_*`.
     public var seccompFlags: UInt32 = 0

@@ -16,6 +16,7 @@ struct Creation {
     private let bundle: String
     private let consoleSocket: String?
     private let pidFile: String?
+    private let pidfdSocket: String?
     private let preservedDescriptors: Int32
     private let pivotsRoot: Bool
     private let makesSessionKeyring: Bool
@@ -31,6 +32,7 @@ struct Creation {
         }
         consoleSocket = flags["console-socket"]
         pidFile = flags["pid-file"]
+        pidfdSocket = flags["pidfd-socket"]
         preservedDescriptors = try Descriptors.preserved(flags)
         pivotsRoot = !flags.isOn("no-pivot")
         makesSessionKeyring = !flags.isOn("no-new-keyring")
@@ -115,6 +117,7 @@ struct Creation {
             if let pidFile {
                 try Files.writeAtomically(pidFile, "\(container.pid)".utf8, durable: false)
             }
+            if let pidfdSocket { try Descriptors.hand(container.pidfd, to: pidfdSocket) }
             try context.store.save(record)
             return CreatedContainer(record: record, process: container, terminal: console == nil ? terminal : nil)
         } catch {
@@ -133,16 +136,12 @@ struct Creation {
         process.process.env = Descriptors.environment(process.process.env, preservedDescriptors)
         process.diesWithParent = false
         process.preservedDescriptors = preservedDescriptors
+        process.personality = spec.linux?.personality
         if let seccomp = spec.linux?.seccomp { try process.setSeccomp(seccomp) }
         spec.process = process.process
-        let size = spec.process?.consoleSize
-        let standardIO: StandardIO =
-            spec.process?.terminal == true
-            ? .terminal(rows: UInt16(clamping: size?.height ?? 0), columns: UInt16(clamping: size?.width ?? 0))
-            : Descriptors.standardIO()
         var plan = ContainerPlan(
             spec: spec, root: .directory(rootfs), bundle: bundle, cgroup: cgroup, process: process,
-            standardIO: standardIO)
+            standardIO: Descriptors.standardIO(process.process, isOurs: consoleSocket == nil))
         plan.identity = record.identity
         plan.startSocket = try UnixSocket.listen(context.store.startSocket(of: id))
         plan.pivotsRoot = pivotsRoot
@@ -250,9 +249,20 @@ enum Descriptors {
         return (environment ?? []) + ["LISTEN_FDS=\(listened)", "LISTEN_PID=1"]
     }
 
-    /// Duplicates of our own standard streams, which stay open for us.
-    static func standardIO() -> StandardIO {
+    /// Sends a descriptor to whoever listens on this socket.
+    static func hand(_ descriptor: FileDescriptor, to path: String) throws(SystemError) {
+        try UnixSocket.send([0], descriptors: [descriptor], over: try UnixSocket.connect(path))
+    }
+
+    /// A terminal, from the start as large as ours when it is shown on ours; or duplicates of our own standard
+    /// streams, which stay open for us.
+    static func standardIO(_ process: RuntimeSpec.Process, isOurs: Bool) -> StandardIO {
         func standard(_ number: Int32) -> FileDescriptor { FileDescriptor(owning: duplicateDescriptor(number)) }
+        if process.terminal == true {
+            var size = process.consoleSize.map { (UInt16(clamping: $0.height), UInt16(clamping: $0.width)) }
+            if size == nil, isOurs { size = Terminal.size(standard(0)) ?? Terminal.size(standard(1)) }
+            return .terminal(rows: size?.0 ?? 0, columns: size?.1 ?? 0)
+        }
         return .descriptors(input: standard(0), output: standard(1), error: standard(2))
     }
 }

@@ -36,8 +36,9 @@ struct ExecCommand {
             throw BerthError.conflict("cannot exec in a stopped container")
         }
         let spec = try context.store.configuration(of: id)
-        let process = try self.process(spec)
+        var process = try self.process(spec)
         try SpecPreparation.check(process)
+        for warning in try SpecPreparation.settle(&process) { context.log.warning(warning) }
         let console = try flags["console-socket"].map { try UnixSocket.connect($0) }
         let isDetached = flags.isOn("detach")
         guard process.terminal != true || console != nil || !isDetached else {
@@ -49,6 +50,9 @@ struct ExecCommand {
             try UnixSocket.send(Array("/dev/ptmx".utf8), descriptors: [terminal], over: console)
         }
         if let file = flags["pid-file"] { try Files.writeAtomically(file, "\(new.pid)".utf8, durable: false) }
+        if let socket = flags["pidfd-socket"] {
+            try Descriptors.hand(try Linux.Process.openPidfd(new.pid), to: socket)
+        }
         guard let foreground else { return 0 }
         return try foreground.stay(
             with: new.pid, try Linux.Process.openPidfd(new.pid), terminal: console == nil ? new.terminal : nil
@@ -62,12 +66,9 @@ struct ExecCommand {
         plan.diesWithParent = false
         plan.preservedDescriptors = try Descriptors.preserved(flags)
         plan.process.env = Descriptors.environment(process.env, plan.preservedDescriptors)
+        plan.personality = spec.linux?.personality
         if let seccomp = spec.linux?.seccomp { try plan.setSeccomp(seccomp) }
-        let size = process.consoleSize
-        let standardIO: StandardIO =
-            process.terminal == true
-            ? .terminal(rows: UInt16(clamping: size?.height ?? 0), columns: UInt16(clamping: size?.width ?? 0))
-            : Descriptors.standardIO()
+        let standardIO = Descriptors.standardIO(process, isOurs: flags["console-socket"] == nil)
         var cgroup = try record.cgroupOnHost()
         if let below = flags["cgroup"], let own = cgroup {
             // `controller:path` names hierarchies of version 1 one by one; one path goes for all.

@@ -20,7 +20,10 @@ struct SpecPreparation {
         }
         supplyDevices()
         completeMounts()
-        warnOfCapabilities(spec.process?.capabilities)
+        if var process = self.spec.process {
+            warnings += try Self.settle(&process)
+            self.spec.process = process
+        }
     }
 
     // MARK: Checks
@@ -159,24 +162,34 @@ struct SpecPreparation {
         }
     }
 
-    /// A capability that this host withholds from us cannot be given; the program may do without.
-    mutating func warnOfCapabilities(_ capabilities: RuntimeSpec.Capabilities?) {
-        guard let capabilities else { return }
+    /// What this host has not. A capability that it withholds from us cannot be given, and the program may do
+    /// without; a label of SELinux means nothing without it. A profile of AppArmor is a promise, though.
+    static func settle(_ process: inout RuntimeSpec.Process) throws(BerthError) -> [String] {
+        var warnings: [String] = []
+        if process.apparmorProfile?.isEmpty == false, process.apparmorProfile != "unconfined" {
+            let isEnabled = (try? Files.readText("/sys/module/apparmor/parameters/enabled"))?.hasPrefix("Y") == true
+            guard isEnabled else {
+                throw .invalidArgument("process.apparmorProfile is set, but AppArmor is not enabled on this host")
+            }
+        }
+        if process.selinuxLabel?.isEmpty == false, !Files.exists("/sys/fs/selinux/enforce") {
+            process.selinuxLabel = nil
+            warnings.append("process.selinuxLabel is left out: SELinux is not enabled on this host")
+        }
+        let missing = missingCapabilities(process.capabilities)
+        if !missing.isEmpty {
+            warnings.append("left out, since this host does not have them: \(missing.joined(separator: ", "))")
+        }
+        return warnings
+    }
+
+    private static func missingCapabilities(_ capabilities: RuntimeSpec.Capabilities?) -> [String] {
         let owned = CapabilitySet.bounding()
         let sets = [
-            capabilities.bounding, capabilities.effective, capabilities.permitted, capabilities.inheritable,
-            capabilities.ambient,
+            capabilities?.bounding, capabilities?.effective, capabilities?.permitted, capabilities?.inheritable,
+            capabilities?.ambient,
         ]
-        var missing: Set<String> = []
-        for name in sets.flatMap({ $0 ?? [] }) {
-            guard let one = CapabilitySet(name: name) else {
-                missing.insert(name)
-                continue
-            }
-            if !owned.contains(one) { missing.insert(name) }
-        }
-        if !missing.isEmpty {
-            warnings.append("left out, since this host does not have them: \(missing.sorted().joined(separator: ", "))")
-        }
+        let names = Set(sets.flatMap { $0 ?? [] })
+        return names.filter { CapabilitySet(name: $0).map { !owned.contains($0) } ?? true }.sorted()
     }
 }
