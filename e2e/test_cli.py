@@ -475,6 +475,19 @@ def test_login_failures(standin, alone):
     assert berth("logout", "r.test").out == "Not logged in to r.test\n"
 
 
+def test_broken_settings_are_kept_and_told(standin):
+    standin.answers = {"/auth": {"Status": "Login Succeeded"}, "/images/create": [{"status": "ok"}]}
+    file = standin.home / ".docker/config.json"
+    file.parent.mkdir()
+    file.write_text("{ not json")
+    berth = standin.berth()
+    assert f"WARNING: the client's settings in {file} cannot be read" in berth("pull", "nginx").err
+    berth.fails("login", "-u", "a", "-p", "b", "r.test", match="cannot be read", code=1)
+    assert file.read_text() == "{ not json"
+    file.write_text("")
+    assert berth("pull", "nginx").err == ""
+
+
 def test_settings_elsewhere(standin, tmp_path):
     standin.answers = {"/auth": {"Status": "Login Succeeded"}}
     standin.berth(DOCKER_CONFIG=str(tmp_path / "one"))("login", "-u", "a", "-p", "b", "r.test")

@@ -8,22 +8,34 @@ struct ConfigFile: Sendable {
     private(set) var fields: [TemplateValue.Field]
     let path: String
 
+    /// Settings without anything in them.
+    init(emptyIn folder: String) {
+        path = folder + "/config.json"
+        fields = []
+    }
+
     /// An absent file is an empty one.
     /// - Throws: `invalidArgument` when the file is there but cannot be read.
     init(folder: String) throws {
         path = folder + "/config.json"
+        let text: [UInt8]
         do throws(SystemError) {
-            let text = try Files.read(path)
-            guard case .object(let fields)? = try? JSONReader.read(text) else {
-                throw SystemError("reading", errno: EINVAL, subject: path)
-            }
-            self.fields = fields
+            text = try Files.read(path)
         } catch {
             guard error.errno == ENOENT || error.errno == ENOTDIR else {
                 throw BerthError.invalidArgument("the client's settings in \(path) cannot be read: \(error.reason)")
             }
             fields = []
+            return
         }
+        guard text.contains(where: { $0 > 0x20 }) else {
+            fields = []
+            return
+        }
+        guard case .object(let fields)? = try? JSONReader.read(text) else {
+            throw BerthError.invalidArgument("the client's settings in \(path) cannot be read: not a JSON object")
+        }
+        self.fields = fields
     }
 
     subscript(name: String) -> TemplateValue? {

@@ -9,8 +9,17 @@ struct RegistryCredentials: Sendable {
     private var file: ConfigFile
     private let environment: [String: String]
 
-    init(_ session: Session) throws {
-        self.init(file: try ConfigFile(folder: session.configFolder), environment: session.environment)
+    /// - Parameter forChange: a file that cannot be read is then an error, since it would be overwritten;
+    ///   otherwise it is told of and counts as empty, so that what is public can still be pulled.
+    init(_ session: Session, forChange: Bool = false) throws {
+        let file: ConfigFile
+        do {
+            file = try ConfigFile(folder: session.configFolder)
+        } catch let error as BerthError where !forChange {
+            Console.note("WARNING: \(error.message)")
+            file = ConfigFile(emptyIn: session.configFolder)
+        }
+        self.init(file: file, environment: session.environment)
     }
 
     init(file: ConfigFile, environment: [String: String]) {

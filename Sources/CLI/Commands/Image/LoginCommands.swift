@@ -20,7 +20,7 @@ struct LoginCommand: Command {
     func run(in session: Session) async throws {
         let key = RegistryKey(arguments.first ?? "docker.io")
         guard !key.text.isEmpty else { throw BerthError.invalidArgument("\(arguments[0]) names no registry") }
-        var credentials = try RegistryCredentials(session)
+        var credentials = try RegistryCredentials(session, forChange: true)
         let former = try credentials.config(for: key)
         let given = try given(key)
         var answer: (config: AuthConfig, status: String)?
@@ -171,7 +171,7 @@ struct LogoutCommand: Command {
 
     func run(in session: Session) async throws {
         let key = RegistryKey(arguments.first ?? "docker.io")
-        var credentials = try RegistryCredentials(session)
+        var credentials = try RegistryCredentials(session, forChange: true)
         if try credentials.remove(key) {
             Console.print("Removing login credentials for \(key.text)")
         } else {
