@@ -178,6 +178,14 @@ def test_add_from_a_url(build, run, tmp_path):
     build(f"FROM busybox\nADD {url}/page.html /\n", "--no-cache", fails=f"(?i)ADD failed: cannot download {url}")
 
 
+def test_what_is_seldom_meant_is_told(build):
+    text = build("FROM busybox\nWORKDIR here\nRUN cd /tmp\nRUN cd /tmp && touch x\nRUN cd /tmp; touch y\nWORKDIR /a\nWORKDIR b\nRUN cdx || true\n").text
+    assert 'line 2: WorkdirRelativePath: Relative workdir "here" can have unexpected results' in text
+    assert "line 3: RunCd: RUN cd /tmp has no effect on the instructions after it: write WORKDIR /tmp" in text
+    assert "line 4: RunCd: write WORKDIR /tmp in the place of RUN cd /tmp" in text and "line 5: RunCd" in text
+    assert not any(f"line {number}: " in text for number in (6, 7, 8))
+
+
 def test_several_runs_make_a_layer_each(build, berth, name, run):
     build("FROM busybox\nRUN echo 1 > /one\nWORKDIR /w\nRUN echo 2 > two\nCOPY Dockerfile .\nRUN echo 3 >> two\nCMD cat /one two\n")
     assert run() == "1\n2\n3\n"

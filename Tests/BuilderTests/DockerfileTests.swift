@@ -13,6 +13,16 @@ import Testing
         return error?.message
     }
 
+    @Test(arguments: [
+        ("RUN cd /a", true), ("RUN cd /a && b", true), ("RUN cd /a; b", true), ("RUN cd", false), ("RUN cda /a", false),
+        ("RUN [\"cd\", \"/a\"]", false), ("RUN b && cd /a && c", false), ("RUN cd /a || b", false),
+        ("WORKDIR a", true), ("WORKDIR /a", false), ("WORKDIR $A", false), ("WORKDIR /a\nWORKDIR b", false),
+        ("FROM scratch AS x\nWORKDIR /a\nFROM x\nWORKDIR b", false), ("FROM y\nWORKDIR b", true),
+    ])
+    func warnings(_ lines: String, isTold: Bool) throws {
+        #expect(try Dockerfile("FROM scratch\n" + lines).warnings.isEmpty != isTold)
+    }
+
     @Test func readsStages() throws {
         let file = try Dockerfile(
             """
@@ -35,7 +45,10 @@ import Testing
     @Test(arguments: [
         ("FRM x", "dockerfile parse error on line 1: unknown instruction: FRM (did you mean FROM?)"),
         ("FROM a\n\nRUNN x", "dockerfile parse error on line 3: unknown instruction: RUNN (did you mean RUN?)"),
-        ("RUN x", "dockerfile parse error on line 1: no build stage in current context"),
+        (
+            "RUN x",
+            "dockerfile parse error on line 1: no build stage in current context: RUN stands before FROM, where only ARG may"
+        ),
         ("FROM", "dockerfile parse error on line 1: FROM requires either one or three arguments"),
         ("FROM a b", "dockerfile parse error on line 1: FROM requires either one or three arguments"),
         ("FROM a\nWORKDIR", "dockerfile parse error on line 2: WORKDIR requires exactly one argument"),

@@ -74,6 +74,9 @@ extension Dockerfile {
         if case .maintainer = command {
             warnings.append("line \(line.line): MaintainerDeprecated: use LABEL org.opencontainers.image.authors")
         }
+        if let warning = Lint.warning(about: command, in: stages[stages.count - 1], after: stages.dropLast()) {
+            warnings.append("line \(line.line): \(warning)")
+        }
         stages[stages.count - 1].instructions.append(
             Instruction(line: line.line, text: "\(keyword) \(rest)", command: command))
     }
