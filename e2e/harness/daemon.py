@@ -159,6 +159,13 @@ class Daemon:
         }
         return bridges | {link["ifname"] for link in links if link.get("master") in bridges}
 
+    def takes_precedence(self) -> None:
+        """Whatever else this machine is busy with: the containers get all the processors that they want."""
+        for root in cgroup_hierarchies():
+            for name, most in (("cpu.shares", "200000"), ("cpu.weight", "10000")):
+                if (file := root / self.bridge / name).exists():
+                    file.write_text(most)
+
     def cgroups(self) -> set[str]:
         """Those below this daemon's own parent, on whatever hierarchies there are."""
         parents = [path for path in cgroup_hierarchies() if (path / self.bridge).is_dir()]
