@@ -167,6 +167,23 @@ import Testing
                 """)
     }
 
+    @Test func warningsOfTheBuilderAreShownBesideItsEvents() throws {
+        let collected = Collected()
+        var reader = BuildMessageReader(display: PlainBuildDisplay { collected.append($0) }, name: nil)
+        try reader.take(ProgressMessage(stream: "[Warning] line 2: RunCd\n"))
+        try reader.take(
+            ProgressMessage(aux: ProgressAux(berth: BuildStepEvent(event: .start, step: 1, total: 1, name: "FROM a"))))
+        try reader.take(ProgressMessage(stream: "Step 1/1 : FROM a\n"))
+        try reader.take(ProgressMessage(stream: "[Warning] line 3: RunCd\n"))
+        #expect(
+            collected.text == """
+                [Warning] line 2: RunCd
+                #1 [1/1] FROM a
+                [Warning] line 3: RunCd
+
+                """)
+    }
+
     @Test func liveLinesCollapse() {
         var state = LiveBuildState(width: { 40 })
         state.apply(BuildStepEvent(event: .start, step: 1, total: 2, name: "RUN make"), of: nil)

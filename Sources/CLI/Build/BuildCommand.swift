@@ -245,6 +245,8 @@ struct BuildMessageReader {
         if !message.status.isEmpty, !message.id.isEmpty { return display.showPull(message, of: name) }
         let text = message.stream.isEmpty && !message.status.isEmpty ? message.status + "\n" : message.stream
         guard !text.isEmpty else { return }
+        // What the builder thinks of the Dockerfile is no part of any step, and is news either way.
+        if text.hasPrefix("[Warning] ") { return display.show(text: text) }
         switch mode {
         case .events: break
         case .text: display.show(text: text)
