@@ -135,7 +135,12 @@ def test_propagation(docker, sdk, name, tmp_path):
     subprocess.run(["mount", "--bind", str(tmp_path), str(tmp_path)], check=True)
     subprocess.run(["mount", "--make-shared", str(tmp_path)], check=True)
     (tmp_path / "later").mkdir()
+    private = tmp_path.parent / f"{tmp_path.name}-private"
+    private.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "private", str(private)], check=True)
+    subprocess.run(["mount", "--make-private", str(private)], check=True)
     try:
+        docker.fails("run", "--rm", "-v", f"{private}:/x:rshared", "busybox", "true", match=f"path {private} is mounted on {private} but it is not a shared mount")
         docker("run", "-d", "--name", name, "-v", f"{tmp_path}:/slave:rslave", "--mount", f"type=bind,src={tmp_path},dst=/private", "busybox", "sleep", "600")
         subprocess.run(["mount", "-t", "tmpfs", "later", str(tmp_path / "later")], check=True)
         assert docker("exec", name, "grep", "-c", " /slave/later ", "/proc/self/mounts").out == "1\n"
@@ -143,7 +148,7 @@ def test_propagation(docker, sdk, name, tmp_path):
         assert {m["Destination"]: m["Propagation"] for m in sdk.containers.get(name).attrs["Mounts"]} == {"/slave": "rslave", "/private": "rprivate"}
         docker("rm", "-f", name)
     finally:
-        subprocess.run(["umount", "-R", str(tmp_path)], check=True)
+        subprocess.run(["umount", "-R", str(tmp_path), str(private)], check=True)
 
 
 def test_tmpfs_mounts(sdk, docker):

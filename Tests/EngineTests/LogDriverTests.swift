@@ -160,6 +160,20 @@ struct SmallParserTests {
         #expect(try update { _ in } == present)
     }
 
+    @Test func propagationNeedsASharedMount() throws {
+        let table = """
+            21 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
+            22 21 0:20 / /mnt rw shared:7 - tmpfs tmpfs rw
+            23 22 0:21 / /mnt/deep rw master:7 - tmpfs tmpfs rw
+            24 21 0:22 / /mntother rw - tmpfs tmpfs rw
+            """
+        try PropagationCheck.check("/mnt/x", .shared, in: table)
+        try PropagationCheck.check("/mnt/deep/x", .slave, in: table)
+        #expect(throws: BerthError.self) { try PropagationCheck.check("/mnt/deep/x", .shared, in: table) }
+        #expect(throws: BerthError.self) { try PropagationCheck.check("/mntother", .slave, in: table) }
+        #expect(throws: BerthError.self) { try PropagationCheck.check("/srv", .slave, in: table) }
+    }
+
     @Test(arguments: [
         ["nosuch": "1"], ["type": "nfs"], ["o": "bind"], ["device": "/x"],
         ["type": "tmpfs", "device": "tmpfs", "size": "1m"],

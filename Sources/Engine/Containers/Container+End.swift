@@ -195,6 +195,9 @@ extension Container {
         do {
             await leaveNetworks(namespaceEnds: true)
             await releaseMounts()
+            // First of all it is no container any more: a daemon that is killed after this leaves files without a
+            // record, which the next one takes away, and never a record without its files.
+            try await services.records.delete(id, from: .container)
             try await blocking {
                 // What a daemon that was killed half-way may have left in it.
                 if cgroup.exists { try cgroup.killAll() }
@@ -204,7 +207,6 @@ extension Container {
                 try Files.removeTree(configuration.directory(of: record.id))
             }
             if withVolumes { await removeAnonymousVolumes() }
-            try await services.records.delete(id, from: .container)
         } catch {
             phase = .dead
             self.record.lastRun.error = "\(error)"

@@ -31,6 +31,7 @@ struct RunPlan: Sendable {
         try Files.makeDirectories(bundle + "/rootfs", mode: 0o700)
         try? Files.unlink(bundle + "/exit")
         try writeEtcFiles()
+        try PropagationCheck.check(record.mounts)
         try hostMounts.make(defaultSize: services.configuration.defaultShmSize)
         let spec = try services.specs.build(input)
         // Not synced: it is worth nothing after a reboot.
