@@ -159,12 +159,18 @@ class Daemon:
         }
         return bridges | {link["ifname"] for link in links if link.get("master") in bridges}
 
-    def takes_precedence(self) -> None:
-        """Whatever else this machine is busy with: the containers get all the processors that they want."""
-        for root in cgroup_hierarchies():
-            for name, most in (("cpu.shares", "200000"), ("cpu.weight", "10000")):
-                if (file := root / self.bridge / name).exists():
-                    file.write_text(most)
+    @contextlib.contextmanager
+    def precedence(self) -> Iterator[None]:
+        """Containers that run now get all the processors that they want, whatever else this machine is busy with."""
+        settings = [("cpu.shares", "200000"), ("cpu.weight", "10000")]
+        files = [(root / self.bridge / name, most) for root in cgroup_hierarchies() for name, most in settings]
+        before = {file: file.read_text() for file, _ in files if file.exists()}
+        for file, most in files:
+            if file in before:
+                file.write_text(most)
+        yield
+        for file, value in before.items():
+            file.write_text(value)
 
     def cgroups(self) -> set[str]:
         """Those below this daemon's own parent, on whatever hierarchies there are."""
