@@ -68,6 +68,38 @@ import Testing
         #expect(throws: BerthError.self) { try GoTemplate(template) }
     }
 
+    @Test(arguments: [
+        ("{{range .Config.Env}}{{if eq . \"B=2\"}}{{break}}{{end}}{{.}}{{end}}.", "A=1."),
+        ("{{range .Config.Env}}{{if eq . \"A=1\"}}{{continue}}{{end}}{{.}}{{end}}.", "B=2."),
+        ("{{print 1 2}} {{print 1 \"a\" 2}}", "1 2 1a2"),
+        ("{{html \"<a>\"}} {{urlquery \"a b&\"}}", "&lt;a&gt; a+b%26"),
+        ("{{.ID}} {{.State.exitcode}}", "sha256:abc 0"),
+    ])
+    func functionsAndNamesOfGo(_ template: String, _ expected: String) throws {
+        #expect(try render(template) == expected)
+    }
+
+    @Test func headingsAreNotShaped() throws {
+        let format = try ListFormat(#"table {{json .Name}}\t{{upper .State.Status}}\t{{truncate .Id 6}}"#, standard: "")
+        let text = try format.render(
+            [Self.value], headings: .row(["Name": "NAME", "Id": "ID", "State": .row(["Status": "Status"])]))
+        #expect(text == "NAME      Status    ID\n\"/web\"    RUNNING   sha256\n")
+    }
+
+    @Test func fieldsThatDockerLeavesOutWhenEmptyAreNoErrors() throws {
+        var template = try GoTemplate(
+            "{{if .State.Health}}h{{else}}none{{end}} [{{.HostConfig.RestartPolicy.Name}}] [{{.Author}}]")
+        template.missing = .error
+        let value = TemplateValue.row(["State": .object([]), "HostConfig": .object([])])
+        #expect(try template.render(value) == "none [] []")
+    }
+
+    @Test func rowsNameAnUnknownField() {
+        #expect(throws: BerthError.self) {
+            try ListFormat("{{.Nope}}", standard: "").render([Self.value], headings: .object([]))
+        }
+    }
+
     @Test func inspectNamesAMissingField() throws {
         var template = try GoTemplate("{{.State.Nope}}")
         template.missing = .error
