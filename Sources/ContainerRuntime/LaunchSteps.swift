@@ -104,11 +104,19 @@ struct LaunchSteps {
         if let profile = process.apparmorProfile, !profile.isEmpty, profile != "unconfined" {
             let attributes = "/proc/self/attr/"
             let file = Files.exists(attributes + "apparmor/exec") ? "apparmor/exec" : "exec"
-            try Files.writeKernel(attributes + file, "exec \(profile)")
+            try writeToKernel(attributes + file, "exec \(profile)")
         }
         if let label = process.selinuxLabel, !label.isEmpty {
-            try Files.writeKernel("/proc/self/attr/exec", label)
+            try writeToKernel("/proc/self/attr/exec", label)
         }
+    }
+
+    /// A file of this name in the image would take the label as well, and the program would run without
+    /// (CVE-2019-16884).
+    private func writeToKernel(_ path: String, _ text: String) throws(SystemError) {
+        let file = try FileDescriptor.open(path, O_WRONLY)
+        guard try file.fileSystemMagic() == 0x9fa0 else { throw SystemError("open", errno: EXDEV, subject: path) }
+        try file.writeAll(text)
     }
 
     // MARK: Where
