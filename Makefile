@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
 SYSTEMD_DIR ?= /etc/systemd/system
-# LINKS=1: install `docker` and `docker-compose` as names of berth.
+# LINKS=1: install `docker`, `Docker` and `docker-compose` as names of berth.
 LINKS ?= 0
 # PYTEST_ARGS: passed on to pytest, for instance PYTEST_ARGS='-k ports -x'.
 PYTEST_ARGS ?=
@@ -90,9 +90,15 @@ install: $(BINARIES) ## Install under PREFIX (LINKS=1 adds docker and docker-com
 	for unit in berthd.service berthd.socket; do \
 		sed 's|@PREFIX@|$(PREFIX)|g' contrib/systemd/$$unit.in > $(DESTDIR)$(SYSTEMD_DIR)/$$unit; \
 	done
-	if [ "$(LINKS)" = 1 ]; then \
-		ln -sfn berth $(DESTDIR)$(PREFIX)/bin/docker; \
-		ln -sfn berth $(DESTDIR)$(PREFIX)/bin/docker-compose; \
+	@if [ "$(LINKS)" = 1 ]; then \
+		for link in docker Docker docker-compose; do \
+			path=$(DESTDIR)$(PREFIX)/bin/$$link; \
+			if [ -e $$path ] && [ "$$(readlink $$path)" != berth ]; then \
+				echo "$$path is another program and stays: remove it first to have berth under this name" >&2; \
+			else \
+				ln -sfn berth $$path; \
+			fi; \
+		done; \
 	fi
 	@[ -n "$(DESTDIR)" ] || scripts/post-install.sh
 
@@ -100,7 +106,7 @@ uninstall: ## Remove what `make install` installed (never the data)
 	@[ -n "$(DESTDIR)" ] || scripts/post-install.sh --undo
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(PROGRAMS))
 	rm -f $(addprefix $(DESTDIR)$(SYSTEMD_DIR)/,berthd.service berthd.socket)
-	for link in docker docker-compose; do \
+	for link in docker Docker docker-compose; do \
 		path=$(DESTDIR)$(PREFIX)/bin/$$link; \
 		if [ "$$(readlink $$path)" = berth ]; then rm -f $$path; fi; \
 	done
