@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.bundle import RUNTIME, SLEEPER, alive
+from harness.bundle import RUNTIME, SLEEPER, Bundle, alive
 from harness.cli import eventually
 
 
@@ -90,6 +90,14 @@ def test_creation_that_was_killed(runtime, bundle):
     eventually(lambda: runtime.status() == "stopped")
     eventually(lambda: not alive(pid))
     runtime("delete", "c")
+
+
+def test_a_cgroup_that_is_in_use(runtime, bundle, tmp_path, bundle_rootfs):
+    """Two containers in one cgroup would be limited, and killed, together."""
+    runtime.background(bundle.script(SLEEPER), name="first")
+    second = Bundle(tmp_path / "second", bundle_rootfs, bundle.linux["cgroupsPath"])
+    runtime.fails("create", "--bundle", second.write(), "second", match="has 1 processes already|has 2 processes already")
+    assert runtime.containers() == ["first"] and runtime.status("first") == "running"
 
 
 def test_list(runtime, bundle):
@@ -261,6 +269,14 @@ def test_preserved_descriptors(runtime, bundle, tmp_path):
     # 0, 1, 2, 3 and the folder that ls reads.
     assert done.stdout == "handed over\n5\n", done.stderr
     runtime.fails("run", "--bundle", bundle.folder, "--preserve-fds", "5", "c", match="descriptor 3 is not open")
+    runtime.background(bundle.script(SLEEPER))
+    with (tmp_path / "handed").open() as file:
+        done = subprocess.run(
+            [str(RUNTIME), "--root", runtime.root, "exec", "--preserve-fds", "1", "c", "sh", "-c", script],
+            capture_output=True, text=True, preexec_fn=lambda: os.dup2(file.fileno(), 3), pass_fds=(3,),
+            env=runtime.cli.env,
+        )
+    assert done.stdout == "handed over\n5\n", done.stderr
 
 
 def test_ps(runtime, bundle):

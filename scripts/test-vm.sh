@@ -23,7 +23,7 @@ python3 e2e/vm/bundles.py "$root/bundles"
 cp e2e/vm/config.json "$root/bundle/"
 cp e2e/vm/probe "$root/bundle/rootfs/"
 cp /bin/busybox "$root/bundle/rootfs/bin/"
-for name in sh cat mknod head seq sleep grep cut ls wc; do ln -s busybox "$root/bundle/rootfs/bin/$name"; done
+for name in sh cat mknod head seq sleep grep cut ls wc mkdir; do ln -s busybox "$root/bundle/rootfs/bin/$name"; done
 (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$cache/initrd"
 
 timeout 180 qemu-system-x86_64 -accel tcg -m 512 -nographic -no-reboot -kernel "$cache"/boot/vmlinuz-* \
@@ -64,6 +64,7 @@ users pids.max 21
 users device
 shared inside 0 22
 clock later
+nested 0::/inner
 containers 0
 left 0
 v1 one running

@@ -75,8 +75,7 @@ public struct NewExec: Sendable {
     /// too would never tell it that the child is gone.
     private static func clone(_ plan: ExecPlan) throws -> (pid_t, FileDescriptor, Handshake) {
         let (parentEnd, childEnd) = try UnixSocket.pair()
-        let inCgroup = try plan.cgroup?.descriptorForClone()
-        switch try Linux.Process.clone(cgroup: inCgroup) {
+        switch try cloneIntoCgroup(plan) {
         case .child: ExecGate(plan: plan, handshake: Handshake(socket: childEnd)).run()
         case .parent(let gate, _):
             _ = try Linux.Process.wait(gate)
@@ -89,6 +88,22 @@ public struct NewExec: Sendable {
                 throw StartFailure(reason: .setup, message: "the exec's process was killed while it was set up")
             }
             return (pid, pidfd, Handshake(socket: parentEnd))
+        }
+    }
+
+    /// On version 2 a cgroup that hands controllers down takes no processes itself. A container that did so
+    /// with its own (systemd, a container engine) has moved its first process further down: there, then.
+    private static func cloneIntoCgroup(_ plan: ExecPlan) throws(SystemError) -> Linux.Process.CloneResult {
+        let directory = try plan.cgroup?.descriptorForClone()
+        do throws(SystemError) {
+            return try Linux.Process.clone(cgroup: directory)
+        } catch {
+            guard error.errno == EBUSY, let root = plan.cgroup?.hierarchies.version2,
+                let pid = Linux.Process.number(of: plan.target),
+                let path = try? Files.readText("/proc/\(pid)/cgroup").split(separator: "\n")
+                    .first(where: { $0.hasPrefix("0::/") })?.dropFirst(3)
+            else { throw error }
+            return try Linux.Process.clone(cgroup: try FileDescriptor.openDirectory(root + path))
         }
     }
 

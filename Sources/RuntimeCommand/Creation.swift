@@ -167,6 +167,7 @@ struct Creation {
             let hierarchies = try CgroupHierarchies.detect()
             guard context.isRootless else {
                 let cgroup = Cgroup(path ?? Self.defaultCgroups + "/" + id, in: hierarchies)
+                try checkUnused(cgroup)
                 return hierarchies.isEmpty ? nil : cgroup
             }
             guard let path else { return nil }
@@ -183,6 +184,12 @@ struct Creation {
         } catch {
             throw BerthError("making the cgroup", error)
         }
+    }
+
+    /// Whoever is in it already would be limited, and killed, together with the container.
+    private func checkUnused(_ cgroup: Cgroup) throws(SystemError) {
+        guard cgroup.exists, let count = try? cgroup.processes().count, count > 0 else { return }
+        throw SystemError("mkdir", errno: EBUSY, subject: "\(cgroup.path) (it has \(count) processes already)")
     }
 
     static let defaultCgroups = "/berth-runtime"

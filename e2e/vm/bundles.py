@@ -10,8 +10,10 @@ BASE = json.loads((Path(__file__).parent / "config.json").read_text())
 SLEEPER = 'trap "exit 7" TERM; while :; do sleep 0.1; done'
 
 
-def write(name: str, script: str, **linux) -> None:
+def write(name: str, script: str, writable: bool = False, **linux) -> None:
     config = copy.deepcopy(BASE)
+    if writable:
+        config["mounts"][-1]["options"] = ["rw"]
     config["root"] = {"path": "/bundle/rootfs"}
     config["process"]["args"] = ["sh", "-c", script]
     config["linux"] |= {"cgroupsPath": f"/berth/{name}", **linux}
@@ -49,5 +51,8 @@ write(
     "shared", "echo inside $(ls -d /sys/fs/cgroup/*/ 2>/dev/null | wc -l) $(cat /sys/fs/cgroup/pids.max)",
     namespaces=namespaces[:-1], resources={"pids": {"limit": 22}},
 )
+# What systemd and container engines do with the cgroup of a container that is theirs.
+write("nested", "mkdir /sys/fs/cgroup/inner; echo $$ >/sys/fs/cgroup/inner/cgroup.procs;"
+      f"echo +pids >/sys/fs/cgroup/cgroup.subtree_control; {SLEEPER}", writable=True)
 write("clock", "cut -d. -f1 /proc/uptime | grep -q '^10000..$' && echo later",
       namespaces=[*namespaces, {"type": "time"}], timeOffsets={"boottime": {"secs": 1000000}})
