@@ -147,3 +147,23 @@ def test_a_stopped_shim_is_told_and_can_be_removed(berth, name, daemon):
     assert late.wait(20) != 0 and "does not answer" in late.stdout.read()
     assert removal.wait(20) == 0, removal.stdout.read()
     assert not daemon.shims() - before
+
+
+def test_a_container_that_removes_itself_keeps_its_network(berth, name, restarted, daemon):
+    port = free_port()
+    berth("run", "-d", "--rm", "--name", name, "-p", f"{port}:80", "busybox", "httpd", "-f", "-p", "80", "-h", "/www")
+    page("localhost", port)
+    address = berth("inspect", "-f", "{{.NetworkSettings.IPAddress}}", name).out
+    restarted()
+    assert page("localhost", port) == "hello from busybox\n"
+    assert berth("inspect", "-f", "{{.NetworkSettings.IPAddress}}", name).out == address
+    assert berth("port", name).out == f"80/tcp -> 0.0.0.0:{port}\n80/tcp -> [::]:{port}\n"
+    berth("network", "create", f"{name}-net")
+    berth("network", "connect", f"{name}-net", name)
+    restarted()
+    assert berth("exec", name, "sh", "-c", "ls /sys/class/net").out.split() == ["eth0", "eth1", "lo"]
+    berth("network", "disconnect", f"{name}-net", name)
+    restarted()
+    assert f"{name}-net" not in berth("inspect", name).out
+    berth("stop", "-t", "0", name)
+    berth.fails("inspect", name, match="No such")

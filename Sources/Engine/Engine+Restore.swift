@@ -17,6 +17,8 @@ extension Engine {
             ipv6: networks.records.contains { $0.pools.contains { $0.subnet.contains(":") } })
         for record in networks.records { try services.networks.add(record) }
         try await ensureBuiltInNetworks()
+        // The files of a container whose record cannot be read are all that is left of it.
+        await removeOrphans(except: try services.records.damagedIDs().union(containers.records.map(\.id)))
         await withTaskGroup(of: Void.self) { group in
             for record in containers.records { group.addTask { await self.restore(record) } }
         }
@@ -31,8 +33,34 @@ extension Engine {
         await startThoseThatShouldRun()
     }
 
+    /// Takes away files and processes of containers that are none any more, whose removal was cut short, or not yet,
+    /// whose creation was.
+    private func removeOrphans(except known: Set<String>) async {
+        let configuration = services.configuration
+        let places = [configuration.dataRoot, configuration.executionRoot].map { $0 + "/containers" }
+        var orphans: Set<String> = []
+        for place in places {
+            guard let names = try? FileDescriptor.openDirectory(place).entries() else { continue }
+            orphans.formUnion(names.filter { !known.contains($0) })
+        }
+        for id in orphans {
+            let cgroup = Cgroup("\(configuration.cgroupParent)/\(id)", in: services.hierarchies)
+            do {
+                try await blocking {
+                    if cgroup.exists { try cgroup.killAll() }
+                    try cgroup.remove()
+                    for place in places { try Files.removeTree("\(place)/\(id)") }
+                }
+                services.logger.notice("removed what was left of the container \(id.prefix(12))")
+            } catch {
+                services.logger.warning("removing what is left of the container \(id.prefix(12)): \(error)")
+            }
+        }
+    }
+
     /// Takes over a container's shim, or finds out how it ended.
-    private func restore(_ record: ContainerRecord) async {
+    private func restore(_ stored: ContainerRecord) async {
+        var record = stored
         var phase: ContainerPhase = record.lastRun.startedAt == 0 ? .created : .exited
         var connection: ShimConnection?
         var missed: Exit?
@@ -43,6 +71,11 @@ extension Engine {
                     phase = .running(
                         ContainerPhase.Run(pid: snapshot.pid, process: process, startedAt: snapshot.startedAt))
                     connection = shim
+                    let bundle = services.configuration.bundle(of: record.id)
+                    if let run = RunRecord.read(from: bundle) { record = run.applied(to: record) }
+                    if record.lastRun.startedAt != snapshot.startedAt {
+                        record.lastRun = ContainerRecord.LastRun(startedAt: snapshot.startedAt)
+                    }
                     for endpoint in record.endpoints where endpoint.address != nil || endpoint.addressIPv6 != nil {
                         services.networks.rejoin(record.id, name: record.name, endpoint: endpoint)
                     }

@@ -111,8 +111,17 @@ extension Container {
                 }
             }
             publish()
+            try await saveRun()
             try await save()
         }
+    }
+
+    /// The next daemon finds a running container's networks in its bundle.
+    private func saveRun() async throws {
+        guard phase.run != nil else { return }
+        let run = RunRecord(record)
+        let bundle = services.configuration.bundle(of: id)
+        try await blocking { try run.write(to: bundle) }
     }
 
     private func connectLast(_ run: ContainerPhase.Run) async throws {
@@ -171,6 +180,7 @@ extension Container {
             try shim?.send(.resolve(record.nameService(services)))
             tellNetwork("disconnect", endpoint)
             publish()
+            try await saveRun()
             try await save()
         }
     }

@@ -36,6 +36,7 @@ struct RunPlan: Sendable {
         let spec = try services.specs.build(input)
         // Not synced: it is worth nothing after a reboot.
         try Files.write(bundle + "/config.json", String(decoding: try JSONEncoder().encode(spec), as: UTF8.self))
+        try RunRecord(record).write(to: bundle)
         return try launch(bundle)
     }
 

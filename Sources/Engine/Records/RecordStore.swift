@@ -76,4 +76,9 @@ struct RecordStore: Sendable {
             return (records, damaged)
         }
     }
+
+    /// What rows that could not be read were about, now or at an earlier start.
+    func damagedIDs() throws -> Set<String> {
+        try database.read { db in Set(try String.fetchAll(db, sql: "SELECT id FROM engine_damaged")) }
+    }
 }
