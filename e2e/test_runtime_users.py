@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.bundle import SLEEPER, Bundle, alive
-from harness.ordinary import subordinate_ids
 from harness.cli import eventually
+from harness.ordinary import subordinate_ids
+from harness.seccomp import Agent
 
 
 def test_namespaces_are_new(runtime, bundle):
@@ -178,6 +179,36 @@ def test_rootless_life(ordinary):
     ordinary("kill", "c", "KILL")
     eventually(lambda: json.loads(ordinary("state", "c"))["status"] == "stopped")
     ordinary("delete", "c")
+
+
+def test_rootless_limits_hooks_and_listener(ordinary):
+    agent = Agent(str(ordinary.folder / "agent"))
+    (ordinary.folder / "agent").chmod(0o777)
+    log = ordinary.folder / "hooks"
+    stages = ("createRuntime", "createContainer", "poststart", "poststop")
+
+    def change(config: dict) -> None:
+        config["process"] |= {
+            "args": ["sh", "-c", "mkdir /tmp/x; sleep 100"], "noNewPrivileges": False, "oomScoreAdj": 500,
+            "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 50, "hard": 60}],
+        }
+        config["linux"]["maskedPaths"].append("/etc/group")
+        config["linux"]["seccomp"] = {
+            "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": str(ordinary.folder / "agent"),
+            "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_NOTIFY"}],
+        }
+        config["hooks"] = {
+            stage: [{"path": "/bin/sh", "args": ["sh", "-c", f"echo {stage} >> {log}"]}] for stage in stages
+        }
+
+    ordinary("run", "--detach", "--bundle", ordinary.bundle(change), "c")
+    eventually(lambda: "cross-device" in (ordinary.folder / "err").read_text())
+    script = "ulimit -Sn; ulimit -Hn; cat /proc/1/oom_score_adj /proc/self/oom_score_adj; cat /etc/group"
+    assert ordinary("exec", "c", "sh", "-c", script).split() == ["50", "60", "500", "500"]
+    [first, second] = agent.states
+    assert first["state"]["status"] == "created" and second["state"]["status"] == "running"
+    ordinary("delete", "--force", "c")
+    assert log.read_text().split() == list(stages)
 
 
 def test_rootless_limits_need_a_cgroup(ordinary):

@@ -146,7 +146,8 @@ public final class NewContainer {
                     try runRuntimeHooks()
                     try handshake.proceed()
                 case .ready(let terminal)?:
-                    try applyFromOutside()
+                    // A process in a user namespace may not raise its own.
+                    if spec.usesUserNamespace { try spec.process?.applyLimits(to: pid) }
                     return terminal
                 case .failed(let failure)?: throw failure
                 case .listener?, nil:
@@ -173,23 +174,6 @@ public final class NewContainer {
         let state = identity.state("creating", pid: pid)
         try HookRunner(stage: "prestart", state: state, directory: identity.bundle).run(hooks.prestart)
         try HookRunner(stage: "createRuntime", state: state, directory: identity.bundle).run(hooks.createRuntime)
-    }
-
-    /// What a process in a user namespace may not do to itself.
-    private func applyFromOutside() throws(SystemError) {
-        guard spec.usesUserNamespace, let process = spec.process else { return }
-        for limit in process.rlimits ?? [] {
-            guard let resource = ResourceLimits.number(of: limit.type) else {
-                throw SystemError("setrlimit", errno: EINVAL, subject: limit.type)
-            }
-            try ResourceLimits.set(resource, soft: limit.soft, hard: limit.hard, name: limit.type, of: pid)
-        }
-        guard let score = process.oomScoreAdj else { return }
-        do throws(SystemError) {
-            try Files.writeKernel("/proc/\(pid)/oom_score_adj", "\(score)")
-        } catch {
-            if error.errno != EACCES && error.errno != EPERM { throw error }
-        }
     }
 
     /// Lets the program run; returns when `execve` succeeded. Not for a container with a start socket.

@@ -51,6 +51,7 @@ public struct NewExec: Sendable {
             guard case .ready(let terminal)? = try expect(handshake) else {
                 throw StartFailure(reason: .setup, message: "the exec's process ended while it was set up")
             }
+            if plan.namespaces.contains(.user) { try plan.process.process.applyLimits(to: pid) }
             try handshake.proceed()
             if case .listener(let number)? = try expect(handshake) {
                 try plan.deliverListener?(try Linux.Process.takeDescriptor(number, of: pidfd), pid)
@@ -135,6 +136,7 @@ private struct ExecGate {
     }
 
     private func enter() throws {
+        if plan.namespaces.contains(.user) { try plan.process.process.applyOutOfMemoryScore() }
         // The container's processes could otherwise trace the next one the moment they see it.
         try Linux.Process.setDumpable(false)
         let entrances = try plan.cgroup?.version1Entrances() ?? []
@@ -212,7 +214,8 @@ private struct ExecInit {
         }
         try plan.standardIO.take(terminal, nulls: nulls)
         let launch = try ProcessLaunch.prepare(
-            plan.process, mayDropGroups: !plan.namespaces.contains(.user) || namespaceLetsGroupsBeDropped())
+            plan.process, mayDropGroups: !plan.namespaces.contains(.user) || namespaceLetsGroupsBeDropped(),
+            limitsAreSet: plan.namespaces.contains(.user))
         try handshake.sendReady(terminal: terminal?.master)
         guard try handshake.awaitProceed() else { _exit(1) }
         try launch.execute { number throws(SystemError) in

@@ -75,22 +75,6 @@ struct LaunchSteps {
 
     // MARK: Limits
 
-    func applyLimits() throws(SystemError) {
-        for limit in process.rlimits ?? [] {
-            guard let resource = ResourceLimits.number(of: limit.type) else {
-                throw SystemError("setrlimit", errno: EINVAL, subject: limit.type)
-            }
-            try ResourceLimits.set(resource, soft: limit.soft, hard: limit.hard, name: limit.type)
-        }
-        guard let score = process.oomScoreAdj else { return }
-        do throws(SystemError) {
-            try Files.writeKernel("/proc/self/oom_score_adj", "\(score)")
-        } catch {
-            // Lowering takes CAP_SYS_RESOURCE, which a host may withhold from us: then it stays.
-            if error.errno != EACCES && error.errno != EPERM { throw error }
-        }
-    }
-
     func applyScheduling() throws(SystemError) {
         try plan.personality?.apply()
         if let scheduler = process.scheduler { try Scheduling.set(try scheduler.attributes()) }

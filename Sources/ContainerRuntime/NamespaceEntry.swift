@@ -16,6 +16,7 @@ struct NamespaceEntry {
     func enter() throws {
         // As the host's root, if that is who we are: the files of version 1 are root's.
         try cgroup?.joinVersion1()
+        if spec.usesUserNamespace { try spec.process?.applyOutOfMemoryScore() }
         var joined = try spec.namespacesToJoin.map { ($0.0, try FileDescriptor.open($0.path, O_RDONLY)) }
         let user = joined.firstIndex { $0.0 == .user }.map { joined.remove(at: $0).1 }
         // Those of the host's root are joined with its rights, those of the user namespace after it.

@@ -38,8 +38,8 @@ struct ProcessLaunch {
     private let capabilities: ProcessCapabilities?
     private var process: RuntimeSpec.Process { plan.process }
 
-    /// Makes this process what the program is to be. `limitsAreSet`: by the parent, since a process in a
-    /// user namespace may not raise its own; `mayDropGroups`: a user namespace of an ordinary user keeps
+    /// Makes this process what the program is to be. `limitsAreSet`: by the parent and before, since a
+    /// process in a user namespace may not; `mayDropGroups`: a user namespace of an ordinary user keeps
     /// the groups it came with.
     static func prepare(
         _ plan: ProcessPlan, mayDropGroups: Bool = true, limitsAreSet: Bool = false
@@ -49,7 +49,10 @@ struct ProcessLaunch {
         if plan.createsWorkingDirectory { try steps.makeWorkingDirectory() }
         try setup("limits") { () throws(SystemError) in
             try steps.applyScheduling()
-            if !limitsAreSet { try steps.applyLimits() }
+            if !limitsAreSet {
+                try plan.process.applyLimits()
+                try plan.process.applyOutOfMemoryScore()
+            }
         }
         let capabilities = steps.capabilities(for: user)
         try setup("privileges") { () throws(SystemError) in
