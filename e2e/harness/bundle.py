@@ -1,6 +1,7 @@
 """OCI bundles, and the runtime that runs them."""
 
 import json
+import os
 import subprocess
 import tarfile
 from io import BytesIO
@@ -163,7 +164,8 @@ class Runtime:
 
 def cgroups(name: str) -> list[Path]:
     """The cgroups of that name in every hierarchy."""
-    return [path for path in Path("/sys/fs/cgroup").glob(f"**/{name}") if path.is_dir()]
+    # Others' cgroups come and go meanwhile, which this walk does not mind.
+    return [Path(folder) / name for folder, below, _ in os.walk("/sys/fs/cgroup") if name in below]
 
 
 def alive(pid: int) -> bool:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from .bundle import RUNTIME
+from .bundle import RUNTIME, cgroups
 from .cli import Cli, eventually
 from .daemon import REPOSITORY
 
@@ -45,7 +45,7 @@ class Podman:
         self("rm", "--all", "--force", "--time", "0", code=None)
         self("umount", "--all", code=None)
         subprocess.run(["umount", str(self.folder / "root/overlay")], stderr=subprocess.DEVNULL, check=False)
-        for parent in Path("/sys/fs/cgroup").glob("**/libpod_parent"):
+        for parent in cgroups("libpod_parent"):
             for folder in (*parent.glob("*"), parent):
                 if folder.is_dir() and not (folder / "cgroup.procs").read_text():
                     folder.rmdir()
