@@ -180,6 +180,30 @@ def test_a_second_interrupt_kills(project, berth, name):
     assert berth("ps", "-q").out == ""
 
 
+def test_logs_are_merged_by_time(project):
+    project.write("""
+        services:
+          a: {image: busybox, command: [sh, -c, "echo 1; sleep 0.4; echo 3"]}
+          b: {image: busybox, command: [sh, -c, "sleep 0.2; echo 2; sleep 0.4; echo 4"]}
+    """)
+    project("up")
+    assert [line.split("| ")[1] for line in project("logs").lines] == ["1", "2", "3", "4"]
+    assert [line.split("| ")[1] for line in project("logs", "-n", "1").lines] == ["3", "4"]
+
+
+def test_a_mounted_file_that_an_editor_replaces(project, berth, name):
+    """Editors write a new file and rename it: the mount is of the old one until the container starts again."""
+    project.write("one\n", "app.env")
+    project.write("services: {a: {image: busybox, init: true, command: [sleep, '600'], volumes: ['./app.env:/app.env:ro']}}\n")
+    project("up", "-d")
+    project.write("two\n", "new.env")
+    os.replace(project.folder / "new.env", project.folder / "app.env")
+    project("restart")
+    assert project("exec", "-T", "a", "cat", "/app.env").out == "two\n"
+    project.write("three\n", "app.env")
+    assert project("exec", "-T", "a", "cat", "/app.env").out == "three\n", "written in place it is seen at once"
+
+
 def test_logs_follow_new_replicas(project, berth, name):
     project.write("""
         services:
