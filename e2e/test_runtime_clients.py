@@ -114,7 +114,7 @@ def test_rootless_podman(ordinary):
     for program in ("podman", "conmon"):
         shutil.copy(shutil.which(program, path=path), folder / "bin")
     (folder / "containers.conf").write_text(
-        f'[engine]\nconmon_path = ["{folder}/bin/conmon"]\nevents_logger = "file"\ncgroup_manager = "cgroupfs"\n'
+        f'[engine]\nconmon_path = ["{folder}/bin/conmon"]\nevents_logger = "file"\nlock_type = "file"\ncgroup_manager = "cgroupfs"\n'
     )
     (folder / "image.tar").write_bytes(busybox_tar())
     script = f"""

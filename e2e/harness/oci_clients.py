@@ -11,6 +11,9 @@ from .cli import Cli, eventually
 from .daemon import REPOSITORY
 
 
+RUNTIME_FOLDER = Path("/run/containerd")
+
+
 def environment() -> dict[str, str]:
     """With which Debian's programs are found, installed or unpacked."""
     script = REPOSITORY / "scripts" / "oci-clients.sh"
@@ -25,7 +28,7 @@ class Podman:
         # Where an unpacked podman does not look by itself, or finds the host's.
         (folder / "containers.conf").write_text(
             f'[engine]\nconmon_path = ["{shutil.which("conmon", path=self.env["PATH"])}"]\n'
-            'events_logger = "file"\n[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\n'
+            'events_logger = "file"\nlock_type = "file"\n[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\n'
         )
         (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
         self.env |= {"CONTAINERS_CONF": str(folder / "containers.conf")}
@@ -57,6 +60,7 @@ class Containerd:
     def __init__(self, folder: Path):
         self.folder = folder
         self.env = environment()
+        self.had_runtime_folder = RUNTIME_FOLDER.exists()
         self.socket = folder / "containerd.sock"
         (folder / "config.toml").write_text(
             f'version = 2\nroot = "{folder}/root"\nstate = "{folder}/state"\n'
@@ -80,7 +84,9 @@ class Containerd:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=20)
-        # The loopback of the shims' own.
+        # Its shims and ctr keep their sockets there, whatever the configuration says.
+        if not self.had_runtime_folder:
+            shutil.rmtree(RUNTIME_FOLDER, ignore_errors=True)
         for mount in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
             if str(self.folder) in mount:
                 subprocess.run(["umount", "--lazy", mount.split()[4]], check=False)
