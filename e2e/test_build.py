@@ -257,6 +257,17 @@ def test_dockerignore(build, run, tmp_path):
     assert run().split() == ["./.dockerignore", "./Dockerfile", "./keep.log", "./sub/c"]
 
 
+def test_a_large_context_names_its_largest_entries(build, tmp_path):
+    (tmp_path / "data").mkdir()
+    for path, size in (("data/a", 60_000_000), ("data/b", 30_000_000), ("video", 20_000_000), ("small", 1000)):
+        (tmp_path / path).touch()
+        os.truncate(tmp_path / path, size)
+    text = build("FROM busybox\nCOPY small /\n").text
+    assert "The build context has 110MB: data/ 90MB, video 20MB, small 1kB, Dockerfile" in text
+    (tmp_path / ".dockerignore").write_text("data\n")
+    assert "The build context has" not in build("FROM busybox\nCOPY small /\n").text
+
+
 def test_dockerfile_elsewhere_and_on_stdin(build, run, berth, tmp_path, name):
     (tmp_path / "other.Dockerfile").write_text("FROM busybox\nCMD echo other\n")
     build("FROM nosuch\n", "-f", str(tmp_path / "other.Dockerfile"))

@@ -68,6 +68,7 @@ struct BuildCommand: Command {
         let display = BuildDisplays.make(quiet ? .quiet : progress ?? .auto)
         var options = try options(session)
         let sent = SizeCounter()
+        let entries = ContextEntries()
         let body: EngineRequest.Body
         let context = arguments[0]
         if Self.isRemote(context) {
@@ -88,10 +89,12 @@ struct BuildCommand: Command {
             let source = try BuildContextSource(
                 context: context, dockerfile: dockerfile, in: session.workingFolder)
             options.dockerfile = source.dockerfile
-            body = source.body { sent.add($0) }
+            body = source.body(entries) { sent.add($0) }
         }
-        let id = try await BuildRun(display: display, sent: sent, credentials: try RegistryCredentials(session).all)
-            .perform(options, body, session.client)
+        let id = try await BuildRun(
+            display: display, sent: sent, entries: entries, credentials: try RegistryCredentials(session).all
+        )
+        .perform(options, body, session.client)
         try await finish(id, session)
     }
 
@@ -173,6 +176,7 @@ enum StandardInputContext {
 struct BuildRun: Sendable {
     let display: any BuildDisplay
     let sent: SizeCounter
+    let entries: ContextEntries
     /// By registry, for base images.
     let credentials: [String: AuthConfig]
 
@@ -190,6 +194,7 @@ struct BuildRun: Sendable {
             for try await message in messages {
                 if reader.isFirst {
                     display.sentContext(bytes: sent.total, seconds: start.duration(to: .now).seconds, of: name)
+                    if let advice = entries.advice { display.show(text: advice + "\n") }
                 }
                 try reader.take(message)
             }

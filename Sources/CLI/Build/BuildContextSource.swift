@@ -100,15 +100,22 @@ struct BuildContextSource: Sendable {
 
     /// The archive as a request's body. Owners become root, so that the same files are the same
     /// context for everybody.
-    /// - Parameter sent: called with the bytes that went out, piece by piece.
-    func body(sent: @escaping @Sendable (Int64) -> Void) -> EngineRequest.Body {
-        TarPipe.upload(passed: sent) { writer in try pack(into: writer) }
+    /// - Parameters:
+    ///   - entries: gets all files.
+    ///   - sent: called with the bytes that went out, piece by piece.
+    func body(
+        _ entries: ContextEntries = ContextEntries(), sent: @escaping @Sendable (Int64) -> Void
+    ) -> EngineRequest.Body {
+        TarPipe.upload(passed: sent) { writer in try pack(into: writer, entries) }
     }
 
-    func pack(into writer: TarWriter) throws {
+    func pack(into writer: TarWriter, _ entries: ContextEntries = ContextEntries()) throws {
         var packer = TreePacker(
             writer, filter: { path, isDirectory in decide(path.description, isDirectory) },
-            adjust: { entry in (entry.userID, entry.groupID) = (0, 0) })
+            adjust: { entry in
+                (entry.userID, entry.groupID) = (0, 0)
+                if entry.kind == .file { entries.add(entry.path.description, size: entry.size) }
+            })
         try packer.packContents(of: try FileDescriptor.openDirectory(folder))
         if let outside { try writer.add(file: dockerfile, outside) }
     }

@@ -30,6 +30,7 @@ struct ServiceBuilder: ImageBuilder {
         options.caBundle = session.environment["BERTH_CA_BUNDLE"] == "1"
 
         let sent = SizeCounter()
+        let entries = ContextEntries()
         let body: EngineRequest.Body
         if request.build.isRemote {
             options.remote = request.build.context
@@ -38,10 +39,12 @@ struct ServiceBuilder: ImageBuilder {
         } else {
             let source = try context(of: request.build)
             options.dockerfile = source.dockerfile
-            body = source.body { sent.add($0) }
+            body = source.body(entries) { sent.add($0) }
         }
-        _ = try await BuildRun(display: display, sent: sent, credentials: try RegistryCredentials(session).all)
-            .perform(options, body, session.client, name: request.service)
+        _ = try await BuildRun(
+            display: display, sent: sent, entries: entries, credentials: try RegistryCredentials(session).all
+        )
+        .perform(options, body, session.client, name: request.service)
     }
 
     private func context(of build: Build) throws -> BuildContextSource {
