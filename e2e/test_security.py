@@ -652,21 +652,16 @@ def test_copies_on_the_client_stay_where_they_belong(berth, image, canary, tmp_p
     assert untouched(canary)
 
 
-def test_directories_deeper_than_any_path(berth, daemon, image, tmp_path_factory, name):
+def test_directories_deeper_than_any_path(berth, daemon, image, name):
     """2500 in one another: whoever walks them neither runs out of stack nor leaves them there for ever."""
-    berth("run", "--name", name, "-v", f"{name}:/vol", image, "sh", "-c", "/probe deep 2500; cd /vol; /probe deep 2500")
+    berth("run", "--name", name, image, "/probe", "deep", "2500")
     berth("ps", "-a", "-s")
-    target = tmp_path_factory.mktemp("target")
-    for command in (("diff", name), ("commit", name), ("export", "-o", target / "x.tar", name)):
+    for command in (("diff", name), ("commit", name), ("export", "-o", "/dev/null", name)):
         result = berth.run(*command)
         assert daemon.answers(), command
         assert result.code != 0 and re.search("too deep|too long|broke", result.text), result
-    dockerfile = f"FROM {image}\nRUN /probe deep 2500\n"
-    berth.fails("build", "-", input=dockerfile, match="too deep|too long")
     berth("rm", name)
-    berth("volume", "rm", name)
     assert daemon.answers()
-    subprocess.run(["rm", "-rf", *target.iterdir()], check=True)
 
 
 def test_copy_takes_nothing_from_outside(berth, image, canary, tmp_path_factory, name):
