@@ -390,6 +390,20 @@ def test_the_filter_judges_the_program_alone(runtime, bundle, privileges, user):
     assert runtime.run(bundle).out == "alive\n"
 
 
+def test_calls_that_the_rules_do_not_know(runtime, bundle, tmp_path):
+    """They do not exist (ENOSYS), so that programs fall back; what the rules know is refused as they say."""
+    calls = "execve exit_group write read close fstat brk mmap munmap mprotect arch_prctl set_tid_address prlimit64"
+    calls += " set_robust_list rseq getrandom readlink readlinkat newfstatat uname capset prctl openat2"
+    source = '#include <errno.h>\n#include <stdio.h>\n#include <unistd.h>\nint main(void) { for (int i = 0; i < 2; i++)'
+    source += ' printf("%d\\n", syscall(i ? 9999 : 83 /* mkdir or so */, "/tmp/x", 0) < 0 ? errno : 0); }'
+    subprocess.run(["gcc", "-static", "-x", "c", "-o", str(tmp_path / "probe"), "-"], input=source, text=True, check=True)
+    bundle.mount("/probe", tmp_path / "probe", "bind").process["args"] = ["/probe"]
+    bundle.linux["seccomp"] = {
+        "defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": calls.split(), "action": "SCMP_ACT_ALLOW"}],
+    }
+    assert runtime.run(bundle).lines == [str(errno.EPERM), str(errno.ENOSYS)]
+
+
 def test_a_filter_that_is_wrong(runtime, bundle):
     for seccomp, match in (
         ({"defaultAction": "SCMP_ACT_NOSUCH"}, "SCMP_ACT_NOSUCH"),

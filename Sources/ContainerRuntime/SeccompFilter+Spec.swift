@@ -1,4 +1,5 @@
 import Errors
+import Glibc
 import Linux
 import OCI
 
@@ -19,9 +20,14 @@ extension SeccompFilter {
             let alternatives = isEither ? arguments.map { [$0] } : [arguments]
             rules += alternatives.map { Rule(names: rule.names, action: action, arguments: $0) }
         }
-        try self.init(
-            defaultAction: try Self.action(spec.defaultAction, errno: spec.defaultErrnoRet),
-            architectures: spec.architectures ?? [], rules: rules)
+        let defaultAction = try Self.action(spec.defaultAction, errno: spec.defaultErrnoRet)
+        let filter = try SeccompFilter(
+            defaultAction: defaultAction, architectures: spec.architectures ?? [], rules: rules)
+        if case .errno(let number) = defaultAction, number != UInt16(ENOSYS), !rules.isEmpty {
+            self = filter.refusingCallsNewer(than: rules.flatMap(\.names))
+        } else {
+            self = filter
+        }
     }
 
     private static func action(_ name: String, errno: UInt32?) throws(BerthError) -> Action {

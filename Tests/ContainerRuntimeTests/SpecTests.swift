@@ -32,6 +32,23 @@ struct SpecTests {
         #expect(try program([[one, third]]) != program([[one], [third]]))
     }
 
+    /// Five instructions go before a filter that would refuse calls which its author did not know.
+    @Test func newerCallsDoNotExist() throws {
+        func program(_ action: String, _ errno: UInt32?) throws -> [UInt8] {
+            var spec = RuntimeSpec.Seccomp(defaultAction: action)
+            spec.defaultErrnoRet = errno
+            spec.syscalls = [RuntimeSpec.Seccomp.Rule(names: ["read", "write"], action: "SCMP_ACT_TRAP")]
+            return try SeccompFilter(spec).program
+        }
+        let refusing = try program("SCMP_ACT_ERRNO", nil)
+        #expect(refusing.count == (try program("SCMP_ACT_ERRNO", 38).count) + 40)
+        #expect(refusing.count == (try program("SCMP_ACT_ALLOW", nil).count) + 40)
+        #expect(refusing.count == (try program("SCMP_ACT_KILL_PROCESS", nil).count) + 40)
+        // load, and last of the five: return ERRNO | ENOSYS.
+        #expect(refusing[0..<8] == [0x20, 0, 0, 0, 4, 0, 0, 0])
+        #expect(refusing[32..<40] == [0x06, 0, 0, 0, 38, 0, 5, 0])
+    }
+
     @Test func everyActionAndOperatorIsKnown() throws {
         for action in KnownSeccomp.actions {
             var spec = RuntimeSpec.Seccomp(defaultAction: "SCMP_ACT_ALLOW")

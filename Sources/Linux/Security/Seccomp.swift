@@ -102,6 +102,22 @@ public struct SeccompFilter: Sendable {
         program = try Self.export(context)
     }
 
+    /// The same filter, but that calls newer than all `names` fail with `ENOSYS`. Who wrote the rules did not
+    /// know them, and programs take a refusal of another kind for final, where they would fall back.
+    public func refusingCallsNewer(than names: some Sequence<String>) -> SeccompFilter {
+        let newest = names.map { seccomp_syscall_resolve_name($0) }.max() ?? -1
+        guard newest >= 0 else { return self }
+        // struct seccomp_data: the call's number at 0, the architecture at 4.
+        let prelude = [
+            sock_filter(code: 0x20, jt: 0, jf: 0, k: 4),  // load
+            sock_filter(code: 0x15, jt: 0, jf: 3, k: seccomp_arch_native()),  // equal
+            sock_filter(code: 0x20, jt: 0, jf: 0, k: 0),
+            sock_filter(code: 0x25, jt: 0, jf: 1, k: UInt32(newest)),  // greater
+            sock_filter(code: 0x06, jt: 0, jf: 0, k: Action.errno(UInt16(ENOSYS)).code),  // return
+        ]
+        return SeccompFilter(program: prelude.withUnsafeBytes { Array($0) } + program)
+    }
+
     private static func export(_ context: scmp_filter_ctx) throws(BerthError) -> [UInt8] {
         // libseccomp writes to a descriptor only; a pipe holds less than a large program.
         let fd = "seccomp".withCString {
