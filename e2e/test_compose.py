@@ -196,9 +196,13 @@ def test_a_mounted_file_that_an_editor_replaces(project, berth, name):
     project.write("one\n", "app.env")
     project.write("services: {a: {image: busybox, init: true, command: [sleep, '600'], volumes: ['./app.env:/app.env:ro']}}\n")
     project("up", "-d")
+    assert "replaced" not in project("up", "-d").text
     project.write("two\n", "new.env")
     os.replace(project.folder / "new.env", project.folder / "app.env")
+    told = project("up", "-d").text
+    assert f"/app.env was replaced after container {name}-a-1 started" in told and "restart a" in told
     project("restart")
+    assert "replaced" not in project("up", "-d").text
     assert project("exec", "-T", "a", "cat", "/app.env").out == "two\n"
     project.write("three\n", "app.env")
     assert project("exec", "-T", "a", "cat", "/app.env").out == "three\n", "written in place it is seen at once"

@@ -59,6 +59,7 @@ extension ProjectRunner {
 
         let convergence = Convergence(runner: runner, plan: plan, imageIDs: imageIDs, options: options)
         try await convergence.run(onStart: onStart)
+        if options.starts { try await runner.warnOfReplacedFiles(services) }
         if options.waits, options.starts {
             try await runner.waitUntilUp(names, timeout: options.waitTimeout)
         }
