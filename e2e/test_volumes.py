@@ -78,6 +78,15 @@ def test_a_volume_in_use_names_its_users(docker, sdk, name):
     docker("volume", "rm", name)
 
 
+def test_a_container_that_was_not_made_leaves_no_volumes(docker, name, tmp_path):
+    before = docker("volume", "ls", "-q").lines
+    docker.fails("create", "-v", "/anonymous", "-v", f"{name}:/v", "--network", "no-such-network", "busybox", match="no-such-network")
+    docker.fails("create", "-v", "/anonymous", "-v", f"{name}:/v", "-v", f"{name}-b:/v", "busybox", match="Duplicate mount point")
+    docker.fails("create", "-v", f"{name}:/v", "--mount", f"type=volume,src={name}-n,dst=/n,volume-driver=local,volume-opt=type=none,volume-opt=device={tmp_path}/no,volume-opt=o=bind", "busybox", match="failed to mount local volume")
+    assert docker("volume", "ls", "-q").lines == before
+    assert not docker("ps", "-aq").lines
+
+
 # --mount
 
 

@@ -18,8 +18,6 @@ struct Creation {
         }
         if config.hostname.isEmpty { config.hostname = try defaultHostname() }
         try check(config)
-        let mounts = try MountResolver(id: id, services: services, image: image.config.config).resolve(
-            config, request.hostConfig)
         let directory = services.configuration.directory(of: id)
         var host = HostConfigCheck.completed(request.hostConfig)
         if host.logConfig?.type.isEmpty != false {
@@ -29,18 +27,22 @@ struct Creation {
         if host.networkMode.isEmpty || host.networkMode == "default" { host.networkMode = "bridge" }
         if host.shmSize == 0 { host.shmSize = services.configuration.defaultShmSize }
         let asks = host.annotations?[Self.caBundleAnnotation].map { $0 == "true" || $0 == "1" }
+        let handsCABundle = asks ?? services.configuration.handsCABundleByDefault
+        if handsCABundle, services.configuration.caBundle == nil {
+            throw BerthError.invalidArgument(
+                "the daemon has no CA bundle to hand out: start it with --ca-bundle FILE")
+        }
+        let endpoints = try endpoints(host)
+        // Last, for it makes volumes.
+        let mounts = try MountResolver(id: id, services: services, image: image.config.config).resolve(
+            config, request.hostConfig)
         let record = ContainerRecord(
             id: id, name: name, created: Clock.now(), imageID: image.id, imageName: config.image,
             layers: layers.isEmpty ? [services.configuration.dataRoot + "/empty"] : layers,
             workspace: .init(
                 root: directory + "/layer", upper: directory + "/layer/upper", work: directory + "/layer/work"),
             config: config, hostConfig: host, mounts: mounts.mounts, anonymousVolumes: mounts.anonymous,
-            endpoints: try endpoints(host), platform: image.platform,
-            handsCABundle: asks ?? services.configuration.handsCABundleByDefault)
-        if record.handsCABundle, services.configuration.caBundle == nil {
-            throw BerthError.invalidArgument(
-                "the daemon has no CA bundle to hand out: start it with --ca-bundle FILE")
-        }
+            endpoints: endpoints, platform: image.platform, handsCABundle: handsCABundle)
         return (record, mounts)
     }
 

@@ -45,7 +45,10 @@ extension Engine: ContainerBackend {
         } catch {
             containers.withLock { _ = $0.removeValue(forKey: record.id) }
             try? await blocking { try Files.removeTree(self.services.configuration.directory(of: record.id)) }
-            for volume in resolved.newVolumes { try? services.volumes.remove(volume.name) }
+            for volume in resolved.newVolumes {
+                try? services.volumes.remove(volume.name)
+                try? await services.records.delete(volume.name, from: .volume)
+            }
             throw error
         }
         return ContainerCreateResponse(id: record.id, warnings: [])

@@ -19,8 +19,19 @@ struct MountResolver {
         var unfilled: Set<String> = []
     }
 
+    /// Makes the volumes that are not there yet; none when it throws.
     func resolve(_ config: ContainerConfig, _ host: HostConfig) throws -> Result {
         var result = Result()
+        do {
+            try resolve(config, host, &result)
+        } catch {
+            for volume in result.newVolumes { try? services.volumes.remove(volume.name) }
+            throw error
+        }
+        return result
+    }
+
+    private func resolve(_ config: ContainerConfig, _ host: HostConfig, _ result: inout Result) throws {
         for source in host.volumesFrom ?? [] { try take(from: source, &result) }
         for bind in host.binds ?? [] { try add(try parse(bind, &result), &result) }
         for mount in host.mounts { try add(try resolve(mount, &result), &result) }
@@ -32,7 +43,6 @@ struct MountResolver {
             try add(try anonymous(destination, &result), &result)
         }
         result.mounts.sort { $0.destination.split(separator: "/").count < $1.destination.split(separator: "/").count }
-        return result
     }
 
     private func normalized(_ path: String) -> String { "/" + path.split(separator: "/").joined(separator: "/") }
