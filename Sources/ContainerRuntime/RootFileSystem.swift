@@ -72,21 +72,14 @@ final class TreeBuilder {
         guard case .directory(let path) = source else {
             throw .invalidArgument("layers of an image need a new mount namespace")
         }
+        let root: RootDirectory
         do throws(SystemError) {
-            let root = RootDirectory(descriptor: try FileDescriptor.open(path, FileDescriptor.pathOnly | O_DIRECTORY))
-            try makeMountsThrowing(in: root)
-            return root
+            root = RootDirectory(descriptor: try FileDescriptor.open(path, FileDescriptor.pathOnly | O_DIRECTORY))
         } catch {
             throw BerthError("opening the root file system", error)
         }
-    }
-
-    private func makeMountsThrowing(in root: RootDirectory) throws(SystemError) {
-        do throws(BerthError) {
-            try makeMounts(in: root)
-        } catch {
-            throw error.cause as? SystemError ?? SystemError("mount", errno: EINVAL, subject: error.message)
-        }
+        try makeMounts(in: root)
+        return root
     }
 
     var rootSwitch: RootSwitch {

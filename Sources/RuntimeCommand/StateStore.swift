@@ -87,39 +87,25 @@ struct StateStore {
 
     func load(_ id: String) throws(BerthError) -> ContainerRecord {
         try Self.check(id)
+        let text: [UInt8]
         do throws(SystemError) {
-            let text = try Files.read(directory(of: id) + "/state.json")
-            return try decode(text, of: id)
+            text = try Files.read(directory(of: id) + "/state.json")
         } catch {
             if error.errno == ENOENT { throw .notFound("container \"\(id)\" does not exist") }
             throw BerthError("reading the container's state", error)
         }
-    }
-
-    private func decode(_ text: [UInt8], of id: String) throws(SystemError) -> ContainerRecord {
-        do throws(BerthError) {
-            return try JSON.decode(ContainerRecord.self, from: text)
-        } catch {
-            throw SystemError("read", errno: EINVAL, subject: "state.json of \(id): \(error.message)")
-        }
+        return try JSON.decode(ContainerRecord.self, from: text)
     }
 
     /// What the container was made from.
     func configuration(of id: String) throws(BerthError) -> RuntimeSpec {
+        let text: [UInt8]
         do throws(SystemError) {
-            let text = try Files.read(directory(of: id) + "/config.json")
-            return try decodeConfiguration(text)
+            text = try Files.read(directory(of: id) + "/config.json")
         } catch {
             throw BerthError("reading the container's configuration", error)
         }
-    }
-
-    private func decodeConfiguration(_ text: [UInt8]) throws(SystemError) -> RuntimeSpec {
-        do throws(BerthError) {
-            return try JSON.decode(RuntimeSpec.self, from: text)
-        } catch {
-            throw SystemError("read", errno: EINVAL, subject: error.message)
-        }
+        return try JSON.decode(RuntimeSpec.self, from: text)
     }
 
     func startSocket(of id: String) -> String { directory(of: id) + "/start.sock" }
