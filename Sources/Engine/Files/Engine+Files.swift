@@ -18,9 +18,8 @@ extension Engine {
 
     public func readContainerArchive(_ id: String, path: String) async throws -> ContainerArchive {
         let access = try access(id)
-        let files = try await blocking { try access.open() }
+        let (files, skipped) = try await blocking { (try access.open(), access.pseudoMountPoints) }
         let stat = try await blocking { try files.stat(path) }
-        let skipped = access.pid.map { ContainerMounts.pseudo(of: $0) } ?? []
         services.events.publish("archive-path", of: access.record, ["path": path])
         return ContainerArchive(
             stat: stat,
@@ -44,8 +43,7 @@ extension Engine {
 
     public func exportContainer(_ id: String) async throws -> StreamedOutput {
         let access = try access(id)
-        let files = try await blocking { try access.open() }
-        let mountPoints = access.pid.map { ContainerMounts.all(of: $0) } ?? []
+        let (files, mountPoints) = try await blocking { (try access.open(), access.mountPoints) }
         services.events.publish("export", of: access.record)
         return StreamedOutput(mediaType: "application/x-tar") { sink in
             try await ArchiveTransfer.send(to: sink) { try files.export(to: $0, mountPoints: mountPoints) }
@@ -160,7 +158,17 @@ private struct FileAccess: Sendable {
     /// As the client named it.
     let name: String
 
-    var pid: Int32? { run?.pid }
+    /// Where a running container has mounts that hold no files of anybody's, such as `/proc`.
+    var pseudoMountPoints: Set<String> {
+        guard let run else { return [] }
+        return ContainerMounts.pseudo(of: run.pid)
+    }
+
+    /// Where something is mounted over the container's own files.
+    var mountPoints: Set<String> {
+        guard let run else { return [] }
+        return ContainerMounts.all(of: run.pid)
+    }
 
     /// Blocking.
     func open() throws -> ContainerFiles {
