@@ -1,8 +1,10 @@
 """berth-runtime by itself: the commands of OCI runtimes and what config.json says."""
 
 import array
+import ctypes
 import json
 import os
+import platform
 import re
 import signal
 import socket
@@ -132,6 +134,33 @@ def test_signals_reach_the_foreground_program(runtime, bundle):
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGUSR1)
     assert process.stdout.read() == "got it\n" and process.wait() == 5
+
+
+def test_session_keyring(runtime, bundle, tmp_path):
+    """A container has a session of its own, unless it is to have none."""
+    source = """
+        #include <stdio.h>
+        #include <sys/syscall.h>
+        #include <unistd.h>
+        int main(void) {  // KEYCTL_DESCRIBE, KEY_SPEC_SESSION_KEYRING
+            char text[200] = "";
+            syscall(SYS_keyctl, 6, -3, text, sizeof text - 1);
+            puts(text);
+        }
+    """
+    subprocess.run(["gcc", "-static", "-x", "c", "-o", tmp_path / "probe", "-"], input=source, text=True, check=True)
+    bundle.mount("/probe", tmp_path / "probe", "bind").process["args"] = ["/probe"]
+    number = {"x86_64": 250, "aarch64": 219}[platform.machine()]
+
+    def join() -> None:
+        ctypes.CDLL(None).syscall(number, 1, b"berth-test-session")  # KEYCTL_JOIN_SESSION_KEYRING
+
+    def session(*flags: str) -> str:
+        command = [str(RUNTIME), "--root", runtime.root, "run", "--bundle", bundle.write(), *flags, "c"]
+        return subprocess.run(command, preexec_fn=join, capture_output=True, text=True, env=runtime.cli.env).stdout
+
+    assert session("--no-new-keyring").endswith(";berth-test-session\n")
+    assert session().startswith("keyring;") and "berth-test-session" not in session()
 
 
 # Terminals
