@@ -45,7 +45,17 @@ def ask_docker() -> tuple[str, dict]:
         client = Cli(program, {"PATH": os.environ["PATH"]})
         docker = lambda *args, **options: client(*prefix, *args, **options)  # noqa: E731
         docker("import", "-", "probe", input=probe.image_tar())
-        return peers.versions()["docker"], {name: report(docker, variant) for name, variant in VARIANTS.items()}
+        return peers.versions()["docker"], {name: patient(docker, variant) for name, variant in VARIANTS.items()}
+
+
+def patient(docker: Cli, variant) -> dict:
+    """On a busy machine a container of runc's does not always start."""
+    for _ in range(3):
+        try:
+            return report(docker, variant)
+        except AssertionError as error:
+            last = error
+    raise last
 
 
 def ask_berth() -> dict:
