@@ -98,7 +98,7 @@ def test_a_cgroup_that_is_in_use(runtime, bundle, tmp_path, bundle_rootfs):
     """Two containers in one cgroup would be limited, and killed, together."""
     runtime.background(bundle.script(SLEEPER), name="first")
     second = Bundle(tmp_path / "second", bundle_rootfs, bundle.linux["cgroupsPath"])
-    runtime.fails("create", "--bundle", second.write(), "second", match="has 1 processes already|has 2 processes already")
+    runtime.fails("create", "--bundle", second.write(), "second", match=r"has \d processes already")
     assert runtime.containers() == ["first"] and runtime.status("first") == "running"
 
 
@@ -238,7 +238,8 @@ def test_exec(runtime, bundle):
     bundle.process["env"].append("OWN=1")
     bundle.process["user"]["additionalGids"] = [77]
     runtime.background(bundle.script(SLEEPER))
-    result = runtime("exec", "--env", "A=b", "--cwd", "/tmp", "c", "sh", "-c", "echo $A $OWN $PWD; cat; exit 4", code=4, input="x")
+    script = "echo $A $OWN $PWD; cat; exit 4"
+    result = runtime("exec", "--env", "A=b", "--cwd", "/tmp", "c", "sh", "-c", script, code=4, input="x")
     assert result.out == "b 1 /tmp\nx"
     assert "uid=1000(worker) gid=50(staff) groups=77" in runtime("exec", "--user", "1000:50", "c", "id").out
     runtime.fails("exec", "c", "nosuch", match="executable file not found")
@@ -362,7 +363,8 @@ def test_where_hooks_run(runtime, bundle):
     names = bundle.folder / "names"
 
     def hook(stage: str) -> dict:
-        return {stage: [{"path": "/bin/sh", "args": ["sh", "-c", f"echo {stage} $(cat /proc/sys/kernel/hostname) >> {names}"]}]}
+        script = f"echo {stage} $(cat /proc/sys/kernel/hostname) >> {names}"
+        return {stage: [{"path": "/bin/sh", "args": ["sh", "-c", script]}]}
 
     bundle.config["hooks"] = hook("createRuntime") | hook("createContainer") | hook("poststart")
     runtime.run(bundle.script("true"))

@@ -49,10 +49,14 @@ def test_podman_runs(podman):
 
 
 def test_podman_options(podman):
-    script = "id -u; id -g; id -G; cat /proc/sys/kernel/hostname /proc/sys/net/ipv4/ip_forward; ulimit -n; touch /etc/x; touch /tmp/y && echo y"
+    script = (
+        "id -u; id -g; id -G; cat /proc/sys/kernel/hostname /proc/sys/net/ipv4/ip_forward; ulimit -n;"
+        "touch /etc/x; touch /tmp/y && echo y"
+    )
     result = run(
         podman, "--user", "1000:50", "--group-add", "7", "--hostname", "pod", "--sysctl", "net.ipv4.ip_forward=1",
-        "--ulimit", "nofile=99", "--ulimit", "nproc=1000", "--read-only", "--tmpfs", "/tmp", "busybox", "sh", "-c", script,
+        "--ulimit", "nofile=99", "--ulimit", "nproc=1000", "--read-only", "--tmpfs", "/tmp", "busybox",
+        "sh", "-c", script,
     )
     assert result.lines == ["1000", "50", "50 7", "pod", "1", "99", "y"] and "Read-only" in result.err
     assert "CapEff:\t0000000000002000" in run(
@@ -114,13 +118,15 @@ def test_rootless_podman(ordinary):
     for program in ("podman", "conmon"):
         shutil.copy(shutil.which(program, path=path), folder / "bin")
     (folder / "containers.conf").write_text(
-        f'[engine]\nconmon_path = ["{folder}/bin/conmon"]\nevents_logger = "file"\nlock_type = "file"\ncgroup_manager = "cgroupfs"\n'
+        f'[engine]\nconmon_path = ["{folder}/bin/conmon"]\nevents_logger = "file"\n'
+        'lock_type = "file"\ncgroup_manager = "cgroupfs"\n'
     )
     (folder / "image.tar").write_bytes(busybox_tar())
     script = f"""
         P="{folder}/bin/podman --runtime {ordinary.runtime} --storage-driver vfs"
         $P import {folder}/image.tar busybox:latest
-        $P run --rm --network none --ulimit host busybox sh -c 'id -u; cat /proc/self/uid_map; echo x >/dev/null && echo device'
+        $P run --rm --network none --ulimit host busybox sh -c \\
+            'id -u; cat /proc/self/uid_map; echo x >/dev/null && echo device'
         $P run --detach --network none --ulimit host --name c busybox sleep 100
         $P exec c ps
         $P stop --time 0 c

@@ -136,7 +136,8 @@ def test_exec_and_join_in_a_user_namespace(runtime, bundle, tmp_path, bundle_roo
     second = Bundle(tmp_path / "second", bundle_rootfs, bundle.linux["cgroupsPath"] + "-2")
     for kind, name in {"user": "user", "network": "net", "ipc": "ipc"}.items():
         second.namespace(kind, f"/proc/{pid}/ns/{name}")
-    seen = runtime.run(second.script("id -u; readlink /proc/self/ns/user; readlink /proc/self/ns/net; echo $$"), name="second")
+    script = "id -u; readlink /proc/self/ns/user; readlink /proc/self/ns/net; echo $$"
+    seen = runtime.run(second.script(script), name="second")
     assert seen.lines == ["0", os.readlink(f"/proc/{pid}/ns/user"), os.readlink(f"/proc/{pid}/ns/net"), "1"]
 
 

@@ -28,7 +28,8 @@ class Podman:
         # Where an unpacked podman does not look by itself, or finds the host's.
         (folder / "containers.conf").write_text(
             f'[engine]\nconmon_path = ["{shutil.which("conmon", path=self.env["PATH"])}"]\n'
-            'events_logger = "file"\nlock_type = "file"\n[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\n'
+            'events_logger = "file"\nlock_type = "file"\n'
+            '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\n'
         )
         (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
         self.env |= {"CONTAINERS_CONF": str(folder / "containers.conf")}

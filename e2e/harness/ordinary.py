@@ -26,8 +26,8 @@ class Ordinary:
         out, err = self.folder / "out", self.folder / "err"
         with out.open("w") as output, err.open("w") as errors:
             done = subprocess.run(
-                [*self.prefix, str(self.runtime), "--root", str(self.folder / "state"), *map(str, args)], stdin=subprocess.DEVNULL,
-                stdout=output, stderr=errors, timeout=30, env={"PATH": os.environ["PATH"], "HOME": str(self.folder)},
+                [*self.prefix, str(self.runtime), "--root", str(self.folder / "state"), *map(str, args)],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=errors, timeout=30, env={"PATH": os.environ["PATH"], "HOME": str(self.folder)},
             )
         assert done.returncode == code, f"{args}: {done.returncode}\n{out.read_text()}\n{err.read_text()}"
         return out.read_text() if code == 0 else out.read_text() + err.read_text()
