@@ -54,6 +54,29 @@ struct WireTests {
         #expect(stream.isEmpty)
     }
 
+    @Test func logsAndAttachesKeepAllTheirFields() throws {
+        var log = Log(path: "", maximumSize: 1, maximumFiles: 2)
+        log.isCompressed = true
+        log.attributes = #"{"a":"b"}"#
+        var forward = LogForward(kind: .syslog, transport: .tcp, address: "::1", port: 514)
+        forward.format = .rfc5424micro
+        forward.facility = 19
+        forward.tag = "t"
+        forward.host = "h"
+        forward.fields = ["A=b\nc"]
+        log.forward = forward
+        #expect(try roundTrip(log) == log)
+        var attach = Attach(input: true, output: false, error: true)
+        attach.isRaw = true
+        attach.announcesTime = true
+        attach.isForeground = true
+        let copy = try roundTrip(attach)
+        #expect(copy.input && !copy.output && copy.error && copy.isRaw && copy.announcesTime && copy.isForeground)
+        for event in [ShimEvent.logRotated, .outOfMemory] {
+            #expect("\(try roundTrip(event))" == "\(event)")
+        }
+    }
+
     @Test func aShimOfAnotherVersionIsRefused() {
         var launch = Launch(id: "c", bundle: "/b", cgroupPath: "/c")
         launch.version = shimProtocolVersion + 1
