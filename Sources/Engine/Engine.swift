@@ -51,7 +51,8 @@ public final class Engine: Sendable {
             volumes: volumes, volumeMounts: VolumeMounts(volumes),
             events: EventBus(try EventJournal(directory: configuration.dataRoot + "/events")),
             board: SnapshotBoard(),
-            specs: SpecBuilder(hierarchies: hierarchies, available: CapabilitySet.bounding()),
+            specs: SpecBuilder(
+                hierarchies: hierarchies, available: CapabilitySet.bounding(), openFiles: configuration.openFiles),
             hierarchies: hierarchies, seccomp: SeccompCache(directory: configuration.executionRoot + "/seccomp"),
             logWatcher: try DirectoryWatcher(),
             shimLog: try FileDescriptor.open(

@@ -31,6 +31,9 @@ public struct EngineConfiguration: Sendable {
     public var usesInitByDefault = false
     public var logDriver = "json-file"
     public var logOptions: [String: String] = [:]
+    /// How many files a container's processes may open if nothing is said: what the daemon might, before it raised
+    /// its own limit. Nil leaves them the daemon's.
+    public var openFiles: (soft: UInt64, hard: UInt64)?
     /// Whether the log tells where the time of each run went.
     public var tracesRuns = false
     public var version: String

@@ -102,7 +102,9 @@ struct Daemon: AsyncParsableCommand {
         // Nothing of a shim is waited for by its number: the kernel takes its end off our hands, and what
         // became of a container its shim says. A client that goes away is an error of one write.
         Linux.Signals.ignore([.brokenPipe, .childEnded])
-        let settings = try Settings(self)
+        var settings = try Settings(self)
+        // Every container takes a few.
+        settings.engine.openFiles = try ResourceLimits.raiseOpenFiles()
         var logger = Logger(label: "berthd") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = settings.logLevel
         for warning in settings.engine.warnings { logger.warning("\(warning)") }

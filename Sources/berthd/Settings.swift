@@ -8,7 +8,7 @@ import Server
 
 /// What the daemon runs with: flags over the settings file over defaults.
 struct Settings {
-    let engine: EngineConfiguration
+    var engine: EngineConfiguration
     let endpoints: [Server.Endpoint]
     let logLevel: Logger.Level
     let tls: ServerTLS?

@@ -17,7 +17,7 @@ extension SpecBuilder {
         process.terminal = input.config.tty
         process.consoleSize = Self.consoleSize(input.hostConfig.consoleSize)
         process.capabilities = Self.sets(try capabilities(input.hostConfig))
-        process.rlimits = try Self.resourceLimits(input.hostConfig.ulimits ?? [])
+        process.rlimits = try resourceLimits(input.hostConfig.ulimits ?? [])
         process.noNewPrivileges = security.noNewPrivileges ? true : nil
         process.oomScoreAdj = input.hostConfig.oomScoreAdj
         return process
@@ -38,7 +38,7 @@ extension SpecBuilder {
         process.terminal = request.tty
         process.consoleSize = Self.consoleSize(request.consoleSize)
         process.capabilities = Self.sets(request.privileged ? available : try capabilities(input.hostConfig))
-        process.rlimits = try Self.resourceLimits(input.hostConfig.ulimits ?? [])
+        process.rlimits = try resourceLimits(input.hostConfig.ulimits ?? [])
         process.noNewPrivileges = security.noNewPrivileges ? true : nil
         process.oomScoreAdj = input.hostConfig.oomScoreAdj
         return process
@@ -81,6 +81,15 @@ extension SpecBuilder {
         sets.effective = capabilities.names
         sets.permitted = capabilities.names
         return sets
+    }
+
+    private func resourceLimits(_ limits: [Ulimit]) throws(BerthError) -> [RuntimeSpec.ResourceLimit]? {
+        var converted = try Self.resourceLimits(limits) ?? []
+        if let openFiles, !converted.contains(where: { $0.type == "RLIMIT_NOFILE" }) {
+            converted.append(
+                RuntimeSpec.ResourceLimit(type: "RLIMIT_NOFILE", soft: openFiles.soft, hard: openFiles.hard))
+        }
+        return converted.isEmpty ? nil : converted
     }
 
     static func resourceLimits(_ limits: [Ulimit]) throws(BerthError) -> [RuntimeSpec.ResourceLimit]? {

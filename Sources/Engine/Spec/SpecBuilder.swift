@@ -9,6 +9,8 @@ struct SpecBuilder: Sendable {
     /// What the host can give at all. A capability that it lacks is left out without a word, so that
     /// `--privileged` is what there is.
     let available: CapabilitySet
+    /// How many files a process may open that is told nothing else.
+    var openFiles: (soft: UInt64, hard: UInt64)?
 
     func build(_ input: SpecInput) throws(BerthError) -> RuntimeSpec {
         let security = try SecurityOptions(input.hostConfig)

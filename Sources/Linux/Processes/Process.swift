@@ -213,13 +213,14 @@ extension Process {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        // First out of the way of the targets, then into place.
+        // First out of the way of the targets and of each other, then into place.
         let highest = (inheriting.map(\.target).max() ?? 2) + 1
+        let free = max(highest, (inheriting.map(\.descriptor.rawValue).max() ?? 2) + 1)
         for (index, item) in inheriting.enumerated() {
-            posix_spawn_file_actions_adddup2(&actions, item.descriptor.rawValue, highest + 512 + Int32(index))
+            posix_spawn_file_actions_adddup2(&actions, item.descriptor.rawValue, free + Int32(index))
         }
         for (index, item) in inheriting.enumerated() {
-            posix_spawn_file_actions_adddup2(&actions, highest + 512 + Int32(index), item.target)
+            posix_spawn_file_actions_adddup2(&actions, free + Int32(index), item.target)
         }
         _ = linux_spawn_close_from(&actions, highest)
         if let directory { _ = linux_spawn_change_directory(&actions, directory) }

@@ -26,6 +26,20 @@ public enum ResourceLimits {
         }
     }
 
+    /// Lets this process open as many files as it may at all.
+    /// - Returns: the limits from before, for those of its children that shall not notice.
+    public static func raiseOpenFiles() throws(SystemError) -> (soft: UInt64, hard: UInt64) {
+        var former = rlimit64Pair(soft: 0, hard: 0)
+        let resource = Int(RLIMIT_NOFILE.rawValue)
+        try systemCall("getrlimit", "NOFILE") {
+            withUnsafeMutablePointer(to: &former) {
+                linux_syscall(LINUX_SYS_prlimit64, 0, resource, 0, Int(bitPattern: $0), 0, 0)
+            }
+        }
+        try set(Int32(resource), soft: former.hard, hard: former.hard, name: "NOFILE")
+        return (former.soft, former.hard)
+    }
+
     /// `struct rlimit64`.
     private struct rlimit64Pair {
         var soft: UInt64
