@@ -119,7 +119,8 @@ struct Creation {
             }
             if let pidfdSocket { try Descriptors.hand(container.pidfd, to: pidfdSocket) }
             try context.store.save(record)
-            return CreatedContainer(record: record, process: container, terminal: console == nil ? terminal : nil)
+            return CreatedContainer(
+                record: record, spec: spec, process: container, terminal: console == nil ? terminal : nil)
         } catch {
             container.abandon()
             try? cgroup?.killAll()
@@ -198,6 +199,7 @@ struct Creation {
 /// A container that waits for the word to start.
 struct CreatedContainer {
     let record: ContainerRecord
+    let spec: RuntimeSpec
     let process: NewContainer
     /// The master, unless the console socket has it.
     let terminal: FileDescriptor?

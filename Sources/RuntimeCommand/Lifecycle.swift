@@ -14,7 +14,12 @@ struct Lifecycle {
     func start(_ id: String) throws {
         let lock = try store.lock(id)
         defer { lock.release() }
-        let record = try store.load(id)
+        try start(try store.load(id), try store.configuration(of: id))
+    }
+
+    /// With the container's lock held, or before anybody else knows of it.
+    func start(_ record: ContainerRecord, _ spec: RuntimeSpec) throws {
+        let id = record.id
         switch try store.status(of: record) {
         case .created: break
         case .stopped: throw BerthError.conflict("cannot start a container that has stopped: \(id)")
@@ -24,7 +29,6 @@ struct Lifecycle {
         guard let pidfd = try record.openProcess() else {
             throw BerthError.conflict("cannot start a container that has stopped: \(id)")
         }
-        let spec = try store.configuration(of: id)
         let listener = SeccompListener(spec: spec, identity: record.identity)
         let path = store.startSocket(of: id)
         try ContainerStart(socketPath: path, pidfd: pidfd) { descriptor in
@@ -113,13 +117,15 @@ struct Lifecycle {
         guard isOver || isForced else {
             throw .conflict("cannot delete container \(id) that is not stopped: \(status.rawValue)")
         }
+        try delete(record, try? store.configuration(of: id))
+    }
+
+    /// Ends a container and removes what is left of it, with its lock held.
+    func delete(_ record: ContainerRecord, _ spec: RuntimeSpec?) throws(BerthError) {
+        let id = record.id
         try endAll(record)
-        let spec = try? store.configuration(of: id)
         do throws(SystemError) {
-            if let cgroup = try record.cgroupOnHost() {
-                try cgroup.remove()
-                if cgroup.path == "\(Creation.defaultCgroups)/\(id)" { cgroup.parent.removeIfUnused() }
-            }
+            try record.cgroupOnHost()?.remove()
         } catch {
             throw BerthError("removing the cgroup", error)
         }

@@ -13,26 +13,29 @@ extension Lifecycle {
     func run(_ flags: ParsedFlags) throws -> Int32 {
         let creation = try Creation(flags, context)
         guard !flags.isOn("detach") else {
-            let created = try creation.run()
-            try startOrDelete(created.record.id)
+            try startOrDelete(try creation.run())
             return 0
         }
         let foreground = try Foreground()
         // Processes that the container leaves behind come to us, not to somebody who does not know them.
         if !flags.isOn("no-subreaper") { try Linux.Process.becomeSubreaper() }
         let created = try creation.run(flags["console-socket"] == nil ? .caller : .consoleSocket)
-        try startOrDelete(created.record.id)
+        try startOrDelete(created)
         let status = try foreground.stay(
             with: created.process.pid, created.process.pidfd, terminal: created.terminal)
-        if !flags.isOn("keep") { try delete(created.record.id, isForced: true) }
+        if !flags.isOn("keep") {
+            let lock = try context.store.lock(created.record.id)
+            defer { lock.release() }
+            try delete(created.record, created.spec)
+        }
         return status.code
     }
 
-    private func startOrDelete(_ id: String) throws {
+    private func startOrDelete(_ created: CreatedContainer) throws {
         do {
-            try start(id)
+            try start(created.record, created.spec)
         } catch {
-            try? delete(id, isForced: true)
+            try? delete(created.record.id, isForced: true)
             throw error
         }
     }

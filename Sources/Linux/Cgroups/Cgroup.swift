@@ -127,14 +127,6 @@ public struct Cgroup: Sendable {
         throw SystemError("rmdir", errno: EBUSY, subject: directory)
     }
 
-    /// The cgroup that this one is in.
-    public var parent: Cgroup { Cgroup(Files.parent(of: path), in: hierarchies) }
-
-    /// Removes it unless something is in it.
-    public func removeIfUnused() {
-        for directory in directories { rmdir(directory) }
-    }
-
     // MARK: Processes
 
     /// Processes of the cgroup and of those below it.
