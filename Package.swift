@@ -21,6 +21,12 @@ let fixedAddress: [LinkerSetting] = [
     .unsafeFlags(["-Xclang-linker", "-no-pie"], .when(configuration: .release))
 ]
 
+/// `make dist` puts libraries that a small system lacks into lib/berth, beside bin. Where that folder does not exist the
+/// host's own are used. An rpath and not a runpath, which would not be searched for what those libraries need in turn.
+let bundledLibraries: [LinkerSetting] = [
+    .unsafeFlags(["-Xlinker", "-rpath", "-Xlinker", "$ORIGIN/../lib/berth", "-Xlinker", "--disable-new-dtags"])
+]
+
 /// Debug sections are dead weight in what users install.
 let stripped: [LinkerSetting] = [.unsafeFlags(["-Xlinker", "-s"], .when(configuration: .release))]
 
@@ -132,8 +138,10 @@ let package = Package(
         library("CLI", ["Compose", "Client", "Archive", "Linux", "EngineAPI", "Errors"]),
 
         // Programs.
-        program("berth", ["CLI"], linker: fixedAddress + stripped),
-        program("berthd", ["Server", "Engine", "Distribution", "Linux", "Errors", .arguments, .logging, .lifecycle]),
+        program("berth", ["CLI"], linker: fixedAddress + bundledLibraries + stripped),
+        program(
+            "berthd", ["Server", "Engine", "Distribution", "Linux", "Errors", .arguments, .logging, .lifecycle],
+            linker: bundledLibraries + stripped),
         program(
             "berth-shim", ["ContainerRuntime", "ShimProtocol", "DNS", "Linux", "OCI", "Errors"],
             linker: fullyStatic + stripped),
