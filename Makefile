@@ -9,6 +9,8 @@ DESTDIR ?=
 SYSTEMD_DIR ?= /etc/systemd/system
 # LINKS=1: install `docker`, `Docker` and `docker-compose` as names of berth.
 LINKS ?= 0
+# MIRRORS: addresses where dist/ is going to be, for its install.sh.
+MIRRORS ?=
 # PYTEST_ARGS: passed on to pytest, for instance PYTEST_ARGS='-k ports -x'.
 PYTEST_ARGS ?=
 
@@ -19,7 +21,7 @@ SWIFT_BUILD := swift build -c release --static-swift-stdlib
 PYTHON := .venv/bin/python
 
 .PHONY: help deps tools test-deps build test test-vm unit e2e lint format demo demo-clean bench bench-clean \
-	security-compare install uninstall clean
+	security-compare dist install uninstall clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,8 +86,13 @@ bench-clean: ## Remove the root file systems that the bench and the comparison k
 	@bench/run.py --clean
 	@bench/security.py --clean
 
+dist: build tools ## Pack dist/berth-VERSION-linux-ARCH.tar.gz and its install.sh (MIRRORS='ADDRESS...')
+	@MIRRORS='$(MIRRORS)' scripts/dist.sh bin dist
+
+# The libraries of an archive that was installed there go: these programs were built with the host's.
 install: $(BINARIES) ## Install under PREFIX (LINKS=1 adds docker and docker-compose)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SYSTEMD_DIR)
+	rm -rf $(DESTDIR)$(PREFIX)/lib/berth
 	install -m 0755 $(BINARIES) $(DESTDIR)$(PREFIX)/bin/
 	for unit in berthd.service berthd.socket; do \
 		sed 's|@PREFIX@|$(PREFIX)|g' contrib/systemd/$$unit.in > $(DESTDIR)$(SYSTEMD_DIR)/$$unit; \
@@ -105,6 +112,7 @@ install: $(BINARIES) ## Install under PREFIX (LINKS=1 adds docker and docker-com
 uninstall: ## Remove what `make install` installed (never the data)
 	@[ -n "$(DESTDIR)" ] || scripts/post-install.sh --undo
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(PROGRAMS))
+	rm -rf $(DESTDIR)$(PREFIX)/lib/berth $(DESTDIR)$(PREFIX)/share/doc/berth
 	rm -f $(addprefix $(DESTDIR)$(SYSTEMD_DIR)/,berthd.service berthd.socket)
 	for link in docker Docker docker-compose; do \
 		path=$(DESTDIR)$(PREFIX)/bin/$$link; \
@@ -112,5 +120,5 @@ uninstall: ## Remove what `make install` installed (never the data)
 	done
 
 clean: ## Remove what building and testing made
-	rm -rf .build bin .venv .cache
+	rm -rf .build bin dist .venv .cache
 	find e2e bench -name __pycache__ -type d -prune -exec rm -rf {} +
