@@ -119,6 +119,61 @@ def test_up_recreates_what_changed(chat, berth, name):
     assert berth("exec", f"{name}-my-back-1", "sh", "-c", "echo $A").out == "b\n"
 
 
+@pytest.mark.parametrize("driver", ["json-file", "local"])
+def test_logs_are_kept_over_recreation(project, berth, docker, name, driver):
+    container = f"{name}-web-1"
+
+    def up(word, *flags):
+        project.write(f"""
+            services:
+              web:
+                image: busybox
+                command: [sh, -c, "echo {word} \\"$$A\\"; exec sleep 600"]
+                environment: {{A: "{word}"}}
+                logging: {{driver: {driver}}}
+        """)
+        project("up", "-d", "-t", "0", *flags)
+        eventually(lambda: docker("logs", container).out.endswith(f"{word} {word}\n"))
+        return docker("inspect", "-f", "{{.Id}} {{.State.StartedAt}}", container).out.split()
+
+    first, _ = up("one")
+    second, since = up("two")
+    third, _ = up("two", "--force-recreate")
+    assert len({first, second, third}) == 3
+    assert docker("logs", container).out == "one one\ntwo two\ntwo two\n"
+    assert project("logs", "--no-log-prefix").lines == ["one one", "two two", "two two"]
+    assert docker("logs", "--tail", "2", container).out == "two two\ntwo two\n"
+    assert docker("logs", "--since", since, container).out == "two two\ntwo two\n"
+    assert project("logs", "--no-log-prefix", "--since", since).lines == ["two two", "two two"]
+    if driver == "json-file":
+        with open(docker("inspect", "-f", "{{.LogPath}}", container).out.strip()) as file:
+            assert [json.loads(line)["log"] for line in file] == ["one one\n", "two two\n", "two two\n"]
+
+
+def test_a_follower_of_a_recreated_service_is_told_nothing_twice(project, berth, name):
+    command = "[sh, -c, \"echo $$A-start; trap 'echo $$A-end; exit' TERM; while :; do sleep 0.1; done\"]"
+
+    def up(word):
+        project.write(f"""
+            services:
+              web: {{image: busybox, command: {command}, environment: {{A: {word}}}}}
+              other: {{image: busybox, command: [sleep, "600"]}}
+        """)
+        project("up", "-d")
+
+    up("one")
+    follower = berth.start("compose", "-p", name, "logs", "-f", "--no-log-prefix", cwd=project.folder)
+    shown = [follower.stdout.readline()]
+    for word in ("two", "three"):
+        up(word)
+        shown += [follower.stdout.readline(), follower.stdout.readline()]
+    project("stop", "-t", "5")
+    shown += follower.communicate(timeout=15)[0].splitlines(keepends=True)
+    words = [f"{word}-{end}" for word in ("one", "two", "three") for end in ("start", "end")]
+    assert "".join(shown).split() == words
+    assert project("logs", "--no-log-prefix").lines == words
+
+
 def test_up_build_takes_new_sources(chat, port):
     chat("up", "-d")
     assert page("localhost", port) == "front page\n"

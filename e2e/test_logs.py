@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import re
+import shutil
 import socket
 import threading
 import time
@@ -30,6 +31,101 @@ LINES = "i=0; while [ $i -lt {n} ]; do echo number-$i-abcdefghijklmnopqrstuvwxyz
 
 def expected(start: int, end: int) -> str:
     return "".join(f"number-{number}-abcdefghijklmnopqrstuvwxyz\n" for number in range(start, end))
+
+
+# Handed on to the container that takes the place of one
+
+
+def in_project(docker, name, project, service, *flags, script="true"):
+    labels = {"project": project, "service": service}
+    wanted = [f"--label=com.docker.compose.{key}={value}" for key, value in labels.items()]
+    docker("create", "--name", name, *wanted, *flags, "busybox", "sh", "-c", script)
+
+
+def replace(sdk, old, new):
+    url = sdk.api._url("/containers/{0}", old)
+    answer = sdk.api.delete(url, params={"berth-logs-to": new})
+    assert answer.status_code == 204, answer.text
+
+
+@pytest.mark.parametrize(
+    ("project", "service", "flags"), [("p", "b", ()), ("q", "a", ()), ("p", "a", ("--log-driver=local",)), ("p", "a", ("--log-driver=none",))]
+)
+def test_a_log_goes_to_no_other_service_and_no_other_driver(docker, sdk, name, project, service, flags):
+    in_project(docker, name, "p", "a", script="echo old")
+    docker("start", "-a", name)
+    in_project(docker, f"{name}-new", project, service, *flags, script="echo new")
+    replace(sdk, name, f"{name}-new")
+    if "--log-driver=none" not in flags:
+        assert docker("logs", f"{name}-new").out == ""
+    docker.fails("inspect", name, match="(?i)no such")
+    docker("rm", f"{name}-new")
+
+
+def test_a_log_goes_to_none_that_has_one(docker, sdk, name):
+    for suffix in ("", "-new"):
+        in_project(docker, name + suffix, "p", "a", script=f"echo of {name}{suffix}")
+        docker("start", "-a", name + suffix)
+    replace(sdk, name, f"{name}-new")
+    assert docker("logs", f"{name}-new").out == f"of {name}-new\n"
+
+
+def test_a_log_for_a_container_that_is_not_there(docker, sdk, name):
+    in_project(docker, name, "p", "a")
+    answer = sdk.api.delete(sdk.api._url("/containers/{0}", name), params={"berth-logs-to": "nobody"})
+    assert answer.status_code == 404 and "nobody" in answer.text
+    docker("inspect", name)
+
+
+def test_old_files_are_handed_on_within_the_bounds(daemon, docker, sdk, name):
+    """Compressed ones to one that does not compress, which goes on turning them over; the oldest go first."""
+    in_project(
+        docker, name, "p", "a", "--log-opt=max-size=20k", "--log-opt=max-file=6", "--log-opt=compress=true",
+        script=LINES.format(n=700),
+    )
+    docker("start", "-a", name)
+    old = folder(daemon, sdk, name)
+    eventually(lambda: not [path for path in old.glob("*.log.?")])
+    assert len(list(old.glob("*.gz"))) >= 3
+    bounds = ("--log-opt=max-size=20k", "--log-opt=max-file=3")
+    in_project(docker, f"{name}-new", "p", "a", *bounds, script="echo new; " + LINES.format(n=300))
+    replace(sdk, name, f"{name}-new")
+    assert not old.exists()
+    shown = docker("logs", f"{name}-new").out
+    first = int(re.match(r"number-(\d+)", shown).group(1))
+    assert 0 < first < 500 and shown == expected(first, 700)
+    new = folder(daemon, sdk, f"{name}-new")
+    assert len(list(new.glob("*.log*"))) == 3
+    docker("start", "-a", f"{name}-new")
+    shown = docker("logs", f"{name}-new").out
+    assert (expected(first, 700) + "new\n" + expected(0, 300)).endswith(shown)
+    assert len(list(new.glob("*.log*"))) == 3 and all(path.stat().st_size <= 20_000 for path in new.glob("*.log*"))
+
+
+def test_a_daemon_that_was_killed_half_way_finishes(daemon, docker, sdk, name):
+    """What it leaves: the directory of a container that is none any more, some of its files moved already."""
+    in_project(docker, name, "p", "a", "--log-opt=max-size=20k", "--log-opt=max-file=5", script=LINES.format(n=400))
+    docker("start", "-a", name)
+    whole = docker("logs", name).out
+    assert whole == expected(0, 400)
+    new = f"{name}-new"
+    in_project(docker, new, "p", "a", "--log-opt=max-size=20k", "--log-opt=max-file=5", script="echo new")
+    source, target = folder(daemon, sdk, name), folder(daemon, sdk, new)
+    daemon.kill()
+    files = sorted(source.glob("*.log*"))
+    assert len(files) >= 2
+    left = source.with_name("0" * 64)
+    left.mkdir()
+    for path in files:
+        shutil.copy(path, left / path.name.replace(source.name, left.name))
+    oldest = left / files[-1].name.replace(source.name, left.name)
+    oldest.rename(target / files[-1].name.replace(source.name, target.name))
+    (left / "logs-to").write_text(target.name)
+    daemon.start()
+    assert docker("logs", new).out == whole
+    assert not left.exists()
+    docker("start", "-a", new)
+    assert docker("logs", new).out == whole + "new\n"
 
 
 # json-file

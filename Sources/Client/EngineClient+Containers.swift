@@ -169,14 +169,17 @@ extension EngineClient {
     }
 
     /// `DELETE /containers/{id}`.
-    /// - Parameter volumes: also its anonymous volumes.
+    /// - Parameters:
+    ///   - volumes: also its anonymous volumes.
+    ///   - logsTo: the container that takes its log over; only Berth's daemon knows how.
     public func removeContainer(
-        _ id: String, volumes: Bool = false, force: Bool = false, link: Bool = false
+        _ id: String, volumes: Bool = false, force: Bool = false, link: Bool = false, logsTo: String? = nil
     ) async throws {
         var query = Query()
         query.add("v", volumes)
         query.add("force", force)
         query.add("link", link)
+        query.add("berth-logs-to", logsTo)
         try await send(EngineRequest(.delete, "/containers/\(PercentEncoding.path(id))", query: query))
     }
 

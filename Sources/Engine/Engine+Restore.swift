@@ -18,7 +18,8 @@ extension Engine {
         for record in networks.records { try services.networks.add(record) }
         try await ensureBuiltInNetworks()
         // The files of a container whose record cannot be read are all that is left of it.
-        await removeOrphans(except: try services.records.damagedIDs().union(containers.records.map(\.id)))
+        await removeOrphans(
+            except: try services.records.damagedIDs().union(containers.records.map(\.id)), of: containers.records)
         await withTaskGroup(of: Void.self) { group in
             for record in containers.records { group.addTask { await self.restore(record) } }
         }
@@ -35,7 +36,7 @@ extension Engine {
 
     /// Takes away files and processes of containers that are none any more, whose removal was cut short, or not yet,
     /// whose creation was.
-    private func removeOrphans(except known: Set<String>) async {
+    private func removeOrphans(except known: Set<String>, of records: [ContainerRecord]) async {
         let configuration = services.configuration
         let places = [configuration.dataRoot, configuration.executionRoot].map { $0 + "/containers" }
         var orphans: Set<String> = []
@@ -49,6 +50,7 @@ extension Engine {
                 try await blocking {
                     if cgroup.exists { try cgroup.killAll() }
                     try cgroup.remove()
+                    try LogHandover.resume(of: id, among: records, configuration)
                     for place in places { try Files.removeTree("\(place)/\(id)") }
                 }
                 services.logger.notice("removed what was left of the container \(id.prefix(12))")

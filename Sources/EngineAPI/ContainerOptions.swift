@@ -162,17 +162,22 @@ public struct ContainerRemoveOptions: QueryOptions {
     public var force: Bool
     /// Remove a link, not the container.
     public var link: Bool
+    /// `berth-logs-to`, which only Berth knows: the container that takes its log over, as far as it is of the same
+    /// project, service and file-based log driver and has none yet.
+    public var logsTo: String?
 
-    public init(volumes: Bool = false, force: Bool = false, link: Bool = false) {
+    public init(volumes: Bool = false, force: Bool = false, link: Bool = false, logsTo: String? = nil) {
         self.volumes = volumes
         self.force = force
         self.link = link
+        self.logsTo = logsTo
     }
 
     public init(_ query: Query) throws {
         volumes = query.bool("v")
         force = query.bool("force")
         link = query.bool("link")
+        logsTo = query.string("berth-logs-to")
     }
 
     public func query() throws -> Query {
@@ -180,6 +185,7 @@ public struct ContainerRemoveOptions: QueryOptions {
         query.add("v", volumes)
         query.add("force", force)
         query.add("link", link)
+        query.add("berth-logs-to", logsTo)
         return query
     }
 }

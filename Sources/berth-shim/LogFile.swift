@@ -124,7 +124,8 @@ struct LogFile {
             lock = try? FileDescriptor.openDirectory(Files.parent(of: settings.path))
             if let lock, flock(lock.rawValue, LOCK_EX | LOCK_NB) != 0 { return }
         }
-        for suffix in settings.isCompressed ? ["", ".gz"] : [""] {
+        // A log that was taken over may have compressed files also where none is made.
+        for suffix in ["", ".gz"] {
             try? Files.unlink("\(settings.path).\(last)\(suffix)")
             for index in stride(from: last - 1, through: 1, by: -1) {
                 try? Files.rename(

@@ -158,7 +158,7 @@ extension FakeEngine {
     func pauseContainer(_ id: String) async throws { try note("pause \(name(id))") }
     func unpauseContainer(_ id: String) async throws { try note("unpause \(name(id))") }
 
-    func removeContainer(_ id: String, volumes: Bool, force: Bool) async throws {
+    func removeContainer(_ id: String, volumes: Bool, force: Bool, logsTo: String?) async throws {
         try note("remove \(name(id))")
         state.withLock { state in state.containers.removeAll { $0.id == id } }
     }

@@ -17,8 +17,10 @@ public protocol ComposeEngine: Sendable {
     func restartContainer(_ id: String, timeout: Int?) async throws
     func pauseContainer(_ id: String) async throws
     func unpauseContainer(_ id: String) async throws
-    /// - Parameter volumes: also its anonymous volumes.
-    func removeContainer(_ id: String, volumes: Bool, force: Bool) async throws
+    /// - Parameters:
+    ///   - volumes: also its anonymous volumes.
+    ///   - logsTo: the container that is to take its log over, which not every engine can do.
+    func removeContainer(_ id: String, volumes: Bool, force: Bool, logsTo: String?) async throws
     func renameContainer(_ id: String, to name: String) async throws
     /// Waits until the container does not run.
     /// - Returns: its exit code.
@@ -51,6 +53,12 @@ public protocol ComposeEngine: Sendable {
         & Sendable
     func pushImage(_ name: String) async throws -> any AsyncSequence<ProgressMessage, any Error> & Sendable
     func removeImage(_ name: String) async throws
+}
+
+extension ComposeEngine {
+    func removeContainer(_ id: String, volumes: Bool, force: Bool) async throws {
+        try await removeContainer(id, volumes: volumes, force: force, logsTo: nil)
+    }
 }
 
 /// Which part of a container's log is wanted.

@@ -200,7 +200,8 @@ struct Convergence: Sendable {
             guard options.starts else { return }
             try await start(id, name: item.name, service: service)
         case .replacement(let id, let name, let old):
-            try await runner.stopAndRemove(old, timeout: options.timeout, volumes: options.renewsVolumes, quietly: true)
+            try await runner.stopAndRemove(
+                old, timeout: options.timeout, volumes: options.renewsVolumes, logsTo: id, quietly: true)
             try await engine.renameContainer(id, to: name)
             guard options.starts else { return }
             try await start(id, name: name, service: service)
@@ -236,7 +237,7 @@ extension ProjectRunner {
     }
 
     func stopAndRemove(
-        _ container: PresentContainer, timeout: Int?, volumes: Bool, quietly: Bool = false
+        _ container: PresentContainer, timeout: Int?, volumes: Bool, logsTo: String? = nil, quietly: Bool = false
     ) async throws {
         let resource = ComposeResource(.container, container.name)
         func step(_ doing: ComposeActivity, _ done: ComposeActivity, _ work: () async throws -> Void) async throws {
@@ -248,7 +249,7 @@ extension ProjectRunner {
         }
         try await step(.removing, .removed) {
             do {
-                try await engine.removeContainer(container.id, volumes: volumes, force: true)
+                try await engine.removeContainer(container.id, volumes: volumes, force: true, logsTo: logsTo)
             } catch let error where error.isNotFound {
                 // Gone by itself (`--rm`) between stopping and removing.
             }

@@ -57,8 +57,8 @@ extension DaemonEngine {
 
     public func unpauseContainer(_ id: String) async throws { try await client.unpauseContainer(id) }
 
-    public func removeContainer(_ id: String, volumes: Bool, force: Bool) async throws {
-        try await client.removeContainer(id, volumes: volumes, force: force)
+    public func removeContainer(_ id: String, volumes: Bool, force: Bool, logsTo: String?) async throws {
+        try await client.removeContainer(id, volumes: volumes, force: force, logsTo: logsTo)
     }
 
     public func renameContainer(_ id: String, to name: String) async throws {

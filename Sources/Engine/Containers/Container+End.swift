@@ -152,7 +152,8 @@ extension Container {
 
     // MARK: Removing
 
-    func remove(_ options: ContainerRemoveOptions) async throws {
+    /// - Parameter successor: takes the log over; see `LogHandover`.
+    func remove(_ options: ContainerRemoveOptions, logsTo successor: ContainerRecord? = nil) async throws {
         try await exclusively {
             switch phase {
             case .running(let run):
@@ -178,13 +179,13 @@ extension Container {
             }
             // One that removes itself may have done so while it was killed.
             guard services.board[id] != nil else { return }
-            try await remove(withVolumes: options.volumes || record.hostConfig.autoRemove)
+            try await remove(withVolumes: options.volumes || record.hostConfig.autoRemove, logsTo: successor)
         }
     }
 
     /// Removes all there is of a container that does not run. The row goes last, so that a removal
     /// that was cut short can be done again.
-    func remove(withVolumes: Bool) async throws {
+    func remove(withVolumes: Bool, logsTo successor: ContainerRecord? = nil) async throws {
         if case .removing = phase { return }
         restartTimer?.cancel()
         phase = .removing
@@ -195,10 +196,15 @@ extension Container {
         do {
             await leaveNetworks(namespaceEnds: true)
             await releaseMounts()
+            await logCompression?.value
+            let handover = successor.flatMap { LogHandover(of: record, to: $0, configuration) }
+            if let handover { try await blocking { try handover.announce() } }
             // First of all it is no container any more: a daemon that is killed after this leaves files without a
             // record, which the next one takes away, and never a record without its files.
             try await services.records.delete(id, from: .container)
+            if handover != nil { logEnd.set(Clock.now()) }
             try await blocking {
+                try handover?.carryOut()
                 // What a daemon that was killed half-way may have left in it.
                 if cgroup.exists { try cgroup.killAll() }
                 try cgroup.remove()

@@ -35,6 +35,8 @@ actor Container {
     /// Of this run: whether the event was told, and what is said of its end.
     var hasToldOutOfMemory = false
     var outOfMemoryReason: String?
+    /// For whoever still reads the log when it was handed on.
+    nonisolated let logEnd = LogEnd()
     /// Consecutive quick ends, for the restart delay.
     var quickEnds = 0
     /// Told by the engine: forget this container.

@@ -145,7 +145,8 @@ extension Engine: ContainerBackend {
             throw BerthError.invalidArgument(
                 "links are aliases of a network here: disconnect the container from the network instead")
         }
-        try await container.remove(options)
+        let successor = try options.logsTo.map { try services.board.find($0).record }
+        try await container.remove(options, logsTo: successor)
     }
 
     public func waitContainer(_ id: String, _ condition: WaitCondition) async throws -> Pending<WaitResponse> {
@@ -194,9 +195,10 @@ extension Engine: ContainerBackend {
         }
         let snapshot = try services.board.find(id)
         let record = snapshot.record
-        let reader = try record.logReader(services)
+        var reader = try record.logReader(services)
         let container = try container(record.id)
-        return StreamedOutput(mediaType: StreamMediaType.of(tty: record.config.tty)) { sink in
+        reader.end = container.logEnd
+        return StreamedOutput(mediaType: StreamMediaType.of(tty: record.config.tty)) { [reader] sink in
             try await reader.write(options, to: sink) {
                 _ = try? await container.wait(.notRunning).value()
             }

@@ -85,7 +85,8 @@ struct LogDriver: Sendable {
         }
     }
 
-    private func file(inDirectory directory: String, id: String) throws(BerthError) -> Log {
+    /// The file and its bounds.
+    func file(inDirectory directory: String, id: String) throws(BerthError) -> Log {
         let prefix = kind.isService ? "cache-" : ""
         let size = options[prefix + "max-size"]
         // As in Docker, who bounds the size alone gets one file; who bounds nothing gets our bounds.

@@ -9,7 +9,7 @@ struct LogEncoder {
     private let wantsError: Bool
     private let timestamps: Bool
     private let since: Int64?
-    private let until: Int64?
+    private var until: Int64?
     /// What `details` puts before each line: the log driver's attributes.
     private let details: [UInt8]
     /// Whether the next record of a stream begins a line, for timestamps: parts of a long line are
@@ -51,6 +51,9 @@ struct LogEncoder {
             }
         }.joined()
     }
+
+    /// Nothing later than this is wanted.
+    mutating func end(at time: Int64) { until = min(time, until ?? time) }
 
     /// Takes a line of the file, without its newline.
     mutating func append(_ line: UnsafeBufferPointer<UInt8>) {

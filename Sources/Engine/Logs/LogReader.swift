@@ -12,6 +12,8 @@ struct LogReader: Sendable {
     let watcher: DirectoryWatcher
     /// The log driver's attributes, for `details`.
     var attributes: [String: String] = [:]
+    /// Where the log of a container ends that was replaced while it is read.
+    var end: LogEnd?
 
     /// Writes what the options ask for.
     ///
@@ -60,6 +62,7 @@ struct LogReader: Sendable {
         _ cursor: LogCursor, _ encoder: inout LogEncoder, to sink: any EngineAPI.ByteSink
     ) async throws {
         while !encoder.isPastEnd {
+            if let time = end?.time { encoder.end(at: time) }
             let step: LogCursor.Step
             do throws(SystemError) {
                 step = try cursor.step(&encoder)
