@@ -246,21 +246,26 @@ def test_logs_are_merged_by_time(project):
     assert [line.split("| ")[1] for line in project("logs", "-n", "1").lines] == ["3", "4"]
 
 
-def test_a_mounted_file_that_an_editor_replaces(project, berth, name):
-    """Editors write a new file and rename it: the mount is of the old one until the container starts again."""
+def test_a_mounted_file_that_is_another_now(project, berth, name):
+    """A replaced file is mounted anew. A link that leads elsewhere is not followed before the next start: up tells."""
     project.write("one\n", "app.env")
-    project.write("services: {a: {image: busybox, init: true, command: [sleep, '600'], volumes: ['./app.env:/app.env:ro']}}\n")
+    project.write("two\n", "new.env")
+    os.symlink("app.env", project.folder / "link.env")
+    project.write("services: {a: {image: busybox, init: true, command: [sleep, '600'], volumes: ['./link.env:/app.env:ro']}}\n")
     project("up", "-d")
     assert "replaced" not in project("up", "-d").text
-    project.write("two\n", "new.env")
-    os.replace(project.folder / "new.env", project.folder / "app.env")
+    os.symlink("new.env", project.folder / "other.env")
+    os.replace(project.folder / "other.env", project.folder / "link.env")
     told = project("up", "-d").text
-    assert f"/app.env was replaced after container {name}-a-1 started" in told and "restart a" in told
+    assert f"/link.env was replaced after container {name}-a-1 started" in told and "restart a" in told
     project("restart")
     assert "replaced" not in project("up", "-d").text
     assert project("exec", "-T", "a", "cat", "/app.env").out == "two\n"
-    project.write("three\n", "app.env")
+    project.write("three\n", "new.env")
     assert project("exec", "-T", "a", "cat", "/app.env").out == "three\n", "written in place it is seen at once"
+    os.replace(project.folder / "app.env", project.folder / "new.env")
+    eventually(lambda: project("exec", "-T", "a", "cat", "/app.env").out == "one\n")
+    assert "replaced" not in project("up", "-d").text
 
 
 def test_logs_follow_new_replicas(project, berth, name):

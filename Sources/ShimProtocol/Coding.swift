@@ -313,6 +313,7 @@ extension Launch: WireValue {
         writer.write(ports)
         writer.write(names)
         writer.write(endsWithDaemon)
+        writer.write(followedMounts)
     }
 
     public init(from reader: inout WireReader) throws(BerthError) {
@@ -338,5 +339,6 @@ extension Launch: WireValue {
         ports = try reader.read()
         names = try reader.read()
         endsWithDaemon = try reader.read()
+        followedMounts = try reader.read()
     }
 }

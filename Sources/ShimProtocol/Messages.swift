@@ -1,5 +1,5 @@
 /// Raised when a message changes shape.
-public let shimProtocolVersion: UInt32 = 2
+public let shimProtocolVersion: UInt32 = 3
 
 /// The first frame of a connection to a shim.
 public enum ShimRequest: Sendable {
@@ -75,6 +75,9 @@ public struct Launch: Sendable {
     public var names: NameService?
     /// A build's step: worth nothing to any other daemon, so it ends with the one that asked for it.
     public var endsWithDaemon = false
+    /// Destinations of binds in `config.json`: where one is a file, and another takes its name on the host, the
+    /// container gets that one.
+    public var followedMounts: [String] = []
 
     public init(id: String, bundle: String, cgroupPath: String) {
         self.id = id

@@ -26,6 +26,7 @@ final class Shim {
     private var startedAt: Int64 = 0
     private var exit: Exit?
     private var memoryWatch: MemoryWatch?
+    private var follower: FileFollower?
 
     init(_ launch: Launch) throws {
         self.launch = launch
@@ -83,6 +84,11 @@ final class Shim {
         streams.onIdle = { [weak self] in self?.finishIfDone() }
         if launch.log?.isCompressed == true { streams.onLogRotation = { [weak self] in self?.tell(.logRotated) } }
         tell(.ready)
+        // While the daemon makes up its mind: before the program runs, and in nobody's way.
+        if !launch.followedMounts.isEmpty {
+            let mounts = (spec.mounts ?? []).filter { launch.followedMounts.contains($0.destination) }
+            follower = FileFollower(mounts, in: container, loop: loop)
+        }
     }
 
     private func plan(_ standardIO: StandardIO) throws -> ContainerPlan {
@@ -290,6 +296,7 @@ final class Shim {
         // Without a PID namespace of its own the first process leaves its children behind.
         try? cgroup.killAll()
         memoryWatch?.stop()
+        follower?.stop()
         exit = Exit(code: status.code, outOfMemory: cgroup.outOfMemoryKills() > 0, time: Clock.now())
         loop.after(milliseconds: 300) { [weak self] in self?.streams.finishReading() }
         finishIfDone()

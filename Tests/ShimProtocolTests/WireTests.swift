@@ -15,6 +15,7 @@ struct WireTests {
         ]
         launch.names = NameService(files: ["/n"], upstream: ["9.9.9.9"])
         launch.endsWithDaemon = true
+        launch.followedMounts = ["/app/.env"]
         guard case .launch(let back) = try roundTrip(ShimRequest.launch(launch)) else {
             Issue.record("not a launch")
             return
@@ -25,6 +26,7 @@ struct WireTests {
         #expect(back.ports == launch.ports)
         #expect(back.names == launch.names)
         #expect(back.endsWithDaemon)
+        #expect(back.followedMounts == launch.followedMounts)
     }
 
     @Test func failuresKeepTheirPort() throws {

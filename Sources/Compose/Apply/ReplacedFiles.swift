@@ -2,7 +2,8 @@ import Linux
 
 /// Finds mounted files that are no longer those that a container sees. A mount is of a file, not of
 /// its name: an editor that writes a new file and renames it, or a checkout, leaves the container with
-/// the old one.
+/// the old one. The container's shim then mounts the new one; but not where a link leads elsewhere, where a
+/// program of the container mounted something itself, or where the host has no inotify instance left.
 enum ReplacedFiles {
     /// Whether `target` in the container whose first process is `pid` is another file than `source`.
     /// False also when that cannot be seen, for want of rights.
@@ -31,6 +32,9 @@ extension ProjectRunner {
                     guard let source = bind.source, ReplacedFiles.isReplaced(source, at: bind.target, in: pid) else {
                         continue
                     }
+                    // The container's shim mounts the new one, if it can, a moment after the change.
+                    try await Task.sleep(for: .milliseconds(500))
+                    guard ReplacedFiles.isReplaced(source, at: bind.target, in: pid) else { continue }
                     report(
                         .warning(
                             "\(source) was replaced after container \(container.name) started, which still sees the old "

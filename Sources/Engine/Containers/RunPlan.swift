@@ -56,6 +56,7 @@ struct RunPlan: Sendable {
         launch.closesInputWithClient = record.config.stdinOnce
         launch.ports = ports
         launch.names = record.nameService(services)
+        launch.followedMounts = input.mounts.filter { $0.kind == .bind }.map(\.destination)
         return launch
     }
 
