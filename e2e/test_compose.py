@@ -150,6 +150,19 @@ def test_logs_are_kept_over_recreation(project, berth, docker, name, driver):
             assert [json.loads(line)["log"] for line in file] == ["one one\n", "two two\n", "two two\n"]
 
 
+def test_up_in_front_shows_nothing_of_the_replaced_container(project, docker, name):
+    for word, shown in (("one", "one\n"), ("two", "one\ntwo\n")):
+        project.write(f"""
+            services:
+              a: {{build: ., command: [sh, -c, "cat /word"]}}
+        """)
+        project.write(f"FROM busybox\nRUN echo {word} >/word\n", "Dockerfile")
+        out = project("up", "--build").out
+        assert re.findall(r"(?m)^a-1 +\| (.*)$", out) == [word]
+        assert docker("logs", f"{name}-a-1").out == shown
+    project("down", "--rmi", "local")
+
+
 def test_a_follower_of_a_recreated_service_is_told_nothing_twice(project, berth, name):
     command = "[sh, -c, \"echo $$A-start; trap 'echo $$A-end; exit' TERM; while :; do sleep 0.1; done\"]"
 
