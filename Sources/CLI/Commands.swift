@@ -30,6 +30,7 @@ enum Commands {
             CommandEntry("cp", runs: CopyCommand.self),
             CommandEntry("create", runs: CreateCommand.self),
             CommandEntry("diff", runs: DiffCommand.self),
+            CommandEntry("doctor", runs: DoctorCommand.self),
             CommandEntry("events", runs: EventsCommand.self),
             CommandEntry("export", runs: ExportCommand.self),
             CommandEntry("history", runs: HistoryCommand.self),

@@ -185,6 +185,13 @@ enum Examples {
 
     private static let system: [Entry] = [
         (VersionCommand.self, [Example("The daemon's version alone", "$ version --format '{{.Server.Version}}'")]),
+        (
+            DoctorCommand.self,
+            [
+                Example("Only what is wrong", "$ doctor | grep -v '^ok'"),
+                Example("For a program", "$ doctor --format json"),
+            ]
+        ),
         (InfoCommand.self, [Example("One fact", "$ info --format '{{.Driver}}'")]),
         (
             EventsCommand.self,
