@@ -30,6 +30,7 @@ class Trial:
     victim: str = ""
     moment: float = 0.0
     said: list[str] = field(default_factory=list)
+    killed: set[int] = field(default_factory=set)
 
     def __post_init__(self):
         chosen = random.Random(self.number)
@@ -87,6 +88,7 @@ class Trial:
         for pid in shims if "shim" in self.victim else inits if "init" in self.victim else ():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+                self.killed.add(pid)
 
     # What must hold afterwards.
 
@@ -111,6 +113,8 @@ class Trial:
         return json.loads(self.daemon.berth("inspect", self.name, timeout=10).out)[0]["State"]
 
     def makes_sense(self) -> bool:
+        if any(os.path.exists(f"/proc/{pid}") for pid in self.killed):
+            return False
         state = self.state()
         if state["Running"]:
             return os.path.exists(f"/proc/{state['Pid']}") and len(self.daemon.shims()) == 1

@@ -32,10 +32,15 @@ enum Shells {
         return "There is no \(program) in this container, but there is \(found.joined(separator: ", "))."
     }
 
+    /// The answer to a look at a path has no text that tells a missing container from a missing file.
+    private static func canBeLookedInto(_ container: String, _ client: EngineClient) async -> Bool {
+        let state = try? await client.inspectContainer(container).state
+        return state.map { $0.status != "removing" } ?? false
+    }
+
     /// Nil when the container cannot be looked into.
     private static func found(in container: String, _ client: EngineClient) async -> [String]? {
-        // The answer to a look at a path has no text that tells a missing container from a missing file.
-        guard (try? await client.inspectContainer(container)) != nil else { return nil }
+        guard await canBeLookedInto(container, client) else { return nil }
         let found = await withTaskGroup(of: (String, Bool?).self) { group -> [String]? in
             for path in usualPaths {
                 group.addTask {
@@ -59,7 +64,7 @@ enum Shells {
             }
         }
         // It may have been removed meanwhile, piece by piece.
-        return (try? await client.inspectContainer(container)) == nil ? nil : found
+        return await canBeLookedInto(container, client) ? found : nil
     }
 
     /// Looks into a container that is made for the purpose and never started.
