@@ -144,12 +144,13 @@ def test_from_the_unpacked_archive_without_a_route_out(unpacked, machine):
     assert machine.ok("Docker compose version")
     machine.ok("berth-runtime --version")
 
-    # The daemon that a command starts, and a container of it. It ends with its namespace.
+    # The daemon that a command starts, Berth installed once more while it runs, and a container of it.
+    install = carry(unpacked, machine)
     bridge = f"bi{os.getpid() % 1_000_000}"
     flags = f"--bridge {bridge} --bip 10.255.254.1/24 --default-address-pool base=10.255.128.0/18,size=24"
     try:
         told = machine.ok(
-            "cd / && berth version && tar -c bin etc | berth import - small >/dev/null && "
+            f"cd / && berth version && {install} && tar -c bin etc | berth import - small >/dev/null && "
             "docker run --rm --network none small /bin/echo hello",
             BERTH_HOST="unix:///run/b.sock",
             BERTH_DAEMON_FLAGS=flags,
@@ -158,6 +159,7 @@ def test_from_the_unpacked_archive_without_a_route_out(unpacked, machine):
         for path in sorted(cgroups(bridge), reverse=True):
             path.rmdir()
     assert "Client" in told and "Server" in told
+    assert re.search("a daemon runs already; `kill [0-9]+`", told)
     assert told.endswith("hello\n")
 
 

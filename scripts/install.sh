@@ -86,7 +86,8 @@ writable() {
 install_from() {
     from=$1
     said=$("$from/bin/berth" --version 2>&1) ||
-        fail "the programs do not run here (they need glibc 2.36 or newer, as in Debian 12): $said"
+        fail "the programs do not run here: they need glibc 2.36 or newer, as in Debian 12, and to be unpacked" \
+            "where programs may run (TMPDIR): $said"
     writable "$PREFIX/bin" "$PREFIX/lib/berth" "$PREFIX/share/doc/berth/licenses"
     say "installing $said in $PREFIX"
     for file in "$from"/lib/berth/*; do put 0644 "$file" "$PREFIX/lib/berth/${file##*/}"; done

@@ -32,5 +32,8 @@ if $systemd; then
     echo "berthd starts with the first command, for instance: berth version"
 else
     echo "no systemd here: berth starts its daemon by itself when none runs"
+    if running=$(pidof berthd 2>/dev/null); then
+        echo "a daemon runs already; \`kill $running\` makes way for the one just installed, and containers do not notice"
+    fi
 fi
 echo "members of the group berth may use it without sudo (that is as good as root)"
