@@ -66,7 +66,7 @@ done
 # A program that was linked without the rpath would work here and nowhere else.
 for program in berth berthd; do
     outside=$(libraries "$top/bin/$program" | grep -vE "/bin/../lib/berth/|/usr/lib/swift/" || true)
-    [ -z "$outside" ] || fail "$program does not look into lib/berth (built before Package.swift had the rpath?): $outside"
+    [ -z "$outside" ] || fail "$program does not look into lib/berth (was it built without the rpath?): $outside"
 done
 
 stamp() { # MIRRORS SHA256 <install.sh

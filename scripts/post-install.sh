@@ -33,7 +33,7 @@ if $systemd; then
 else
     echo "no systemd here: berth starts its daemon by itself when none runs"
     if running=$(pidof berthd 2>/dev/null); then
-        echo "a daemon runs already; \`kill $running\` makes way for the one just installed, and containers do not notice"
+        echo "a daemon runs already; \`kill $running\` makes way for the new one, and containers do not notice"
     fi
 fi
 echo "members of the group berth may use it without sudo (that is as good as root)"
