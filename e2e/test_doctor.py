@@ -196,6 +196,13 @@ def test_a_firewall_that_drops_and_its_remedy(alone):
     assert about(again, "FORWARD policy", "ok"), again
 
 
+def test_forwarding_that_was_turned_off_and_its_remedy(berth):
+    broken = "echo 0 > /proc/sys/net/ipv4/ip_forward"
+    [finding] = about(apart(berth, "--net", broken), "IP forwarding")
+    assert finding["Level"] == "problem", finding
+    assert about(apart(berth, "--net", f"{broken}\n{finding['Remedy']} >&2"), "IP forwarding", "ok")
+
+
 def test_no_name_server(alone, tmp_path):
     empty = tmp_path / "resolv.conf"
     empty.write_text("search example\n")

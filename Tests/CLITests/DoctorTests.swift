@@ -1,3 +1,4 @@
+import Client
 import EngineAPI
 import Linux
 import Testing
@@ -11,7 +12,7 @@ import Testing
         ("strange", .warning),
     ])
     func versions(_ release: String, _ level: Finding.Level) {
-        #expect(KernelVersionCheck.finding(release).level == level)
+        #expect(KernelVersionCheck.finding(release, repair: "r").level == level)
     }
 
     private static let config = KernelConfig(
@@ -23,7 +24,7 @@ import Testing
     }
 
     private func feature(_ option: String, _ outcome: KernelFeatureCheck.Outcome, _ config: KernelConfig?) -> Finding {
-        KernelFeatureCheck.finding("thing", [option], module: "thing_mod", outcome, config)
+        KernelFeatureCheck.finding("thing", [option], module: "thing_mod", outcome, config, newKernel: "new kernel")
     }
 
     @Test func whatFailsOrIsMissingIsAProblem() {
@@ -31,7 +32,7 @@ import Testing
         #expect(failed.level == .problem && failed.remedy == "modprobe thing_mod")
         #expect(failed.fact == "fsopen overlay: No such device")
         let missing = feature("CONFIG_VETH", .notAllowed, Self.config)
-        #expect(missing.level == .problem && missing.fact.contains("CONFIG_VETH"))
+        #expect(missing.level == .problem && missing.fact.contains("CONFIG_VETH") && missing.remedy == "new kernel")
         #expect(feature("CONFIG_OVERLAY_FS", .works, Self.config) == .ok("thing", "works (tried)"))
         #expect(feature("CONFIG_OVERLAY_FS", .notAllowed, nil).level == .ok)
     }
@@ -226,6 +227,21 @@ import Testing
         #expect(check("Docker Engine - Community", "28.0").fact.contains("Docker Engine"))
     }
 
+    private func facts(_ host: String, pid: Int32?, _ words: [String]) throws -> DaemonFacts {
+        DaemonFacts(
+            host: try EngineHost(parsing: host), answer: .late, pid: pid, commandLine: words,
+            settings: DaemonSettings(DaemonFlags(words: words), file: "/f", nil), environment: nil,
+            startsByItself: false)
+    }
+
+    @Test func aDaemonIsStartedAgainAsItWas() throws {
+        let running = try facts("unix:///s", pid: 42, ["/usr/bin/berthd", "-H", "unix:///s", "--data-root=/my data"])
+        #expect(
+            running.restart == "kill 42 && tail --pid=42 -f /dev/null && "
+                + "/usr/bin/berthd -H unix:///s '--data-root=/my data' &")
+        #expect(try facts("unix:///s", pid: nil, []).restart == "berthd -H unix:///s &")
+    }
+
     private static let users = HostUsers(
         groups: "root:x:0:\ndocker:x:998:anna,ben\nberth:x:997:anna\nbroken\nberth2:x:none:\n")
 
@@ -338,6 +354,8 @@ import Testing
         #expect(HelperCheck.findings(debian) { _ in false }.first?.remedy == "apt-get install procps")
         #expect(HelperCheck.findings(debian) { $0 != "mmdebstrap" }.allSatisfy { $0.level == .ok })
         #expect(PackageManager(osRelease: "ID=alpine\n").command("procps") == "apk add procps")
+        let ubuntu = PackageManager(osRelease: "ID=ubuntu\nID_LIKE=debian\n")
+        #expect(ubuntu.newKernel == "apt-get install linux-image-generic && reboot")
     }
 
     @Test func aFindingIsOneLine() {

@@ -30,7 +30,8 @@ struct DaemonFacts: Sendable {
     var restart: String {
         if host.origin == .standard, DaemonStart.usesSystemd { return "systemctl restart berthd.service" }
         guard let pid, !commandLine.isEmpty else { return DaemonStart.command(host) }
-        return "kill \(pid) && \(commandLine.joined(separator: " ")) &"
+        // The next one must find the socket and the data free.
+        return "kill \(pid) && tail --pid=\(pid) -f /dev/null && \(ShellQuoting.line(commandLine)) &"
     }
 
     /// Where its socket is; nil for TCP.

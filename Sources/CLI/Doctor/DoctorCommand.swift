@@ -48,8 +48,10 @@ struct DoctorCommand: Command {
         _ facts: DaemonFacts, environment: [String: String], isOnline: Bool
     ) -> [any HostCheck] {
         let programs = HostPrograms(path: environment["PATH"])
+        let packages = PackageManager.ofHost()
         return [
-            KernelVersionCheck(), KernelFeatureCheck(dataRoot: facts.settings.dataRoot), CgroupCheck(),
+            KernelVersionCheck(packages: packages),
+            KernelFeatureCheck(dataRoot: facts.settings.dataRoot, packages: packages), CgroupCheck(),
             CapabilityCheck(daemon: facts.pid), StorageCheck(dataRoot: facts.settings.dataRoot), ClockCheck(),
             NameServerCheck(),
             ForwardingCheck(bridge: facts.settings.bridge, daemonRuns: facts.answers, programs: programs),
@@ -57,7 +59,7 @@ struct DoctorCommand: Command {
             LimitCheck(daemon: facts.pid, restart: facts.restart),
             ProxyCheck(shell: environment, facts: facts), RegistryCheck(facts: facts, isOnline: isOnline),
             LinkCheck(environment: environment, host: facts.host, programs: programs),
-            HelperCheck(programs: programs, packages: .ofHost()),
+            HelperCheck(programs: programs, packages: packages),
         ]
     }
 }

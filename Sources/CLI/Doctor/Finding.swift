@@ -130,6 +130,8 @@ struct HostPrograms: Sendable {
 /// How this host gets packages.
 struct PackageManager: Sendable, Equatable {
     let install: String
+    /// The command that brings another kernel.
+    let newKernel: String
 
     /// - Parameter text: `/etc/os-release`.
     init(osRelease text: String) {
@@ -137,11 +139,16 @@ struct PackageManager: Sendable, Equatable {
         let names = pairs.filter { $0.key == "ID" || $0.key == "ID_LIKE" }.flatMap {
             ($0.value ?? "").filter { $0 != "\"" }.split(separator: " ").map(String.init)
         }
+        let debian = (["debian"], "apt-get install", "apt-get install linux-image-\(BerthVersion.architecture)")
         let known = [
-            (["debian", "ubuntu"], "apt-get install"), (["fedora", "rhel", "centos"], "dnf install"),
-            (["suse", "opensuse", "sles"], "zypper install"), (["alpine"], "apk add"), (["arch"], "pacman -S"),
+            (["ubuntu"], "apt-get install", "apt-get install linux-image-generic"), debian,
+            (["fedora", "rhel", "centos"], "dnf install", "dnf upgrade kernel"),
+            (["suse", "opensuse", "sles"], "zypper install", "zypper update kernel-default"),
+            (["alpine"], "apk add", "apk add linux-lts"), (["arch"], "pacman -S", "pacman -Syu linux"),
         ]
-        install = known.first { entry in names.contains { entry.0.contains($0) } }?.1 ?? "apt-get install"
+        let own = known.first { entry in names.contains { entry.0.contains($0) } } ?? debian
+        install = own.1
+        newKernel = own.2 + " && reboot"
     }
 
     static func ofHost() -> PackageManager {
@@ -156,3 +163,13 @@ struct PackageManager: Sendable, Equatable {
 
 /// The first line of a small file of the kernel's; nil when there is none.
 func kernelValue(_ path: String) -> String? { (try? Files.readText(path))?.trimmingSpaces() }
+
+extension ShellQuoting {
+    /// A command line as one would type it: quotes only where they are needed.
+    static func line(_ words: [String]) -> String {
+        words.map { word in
+            let isPlain = !word.isEmpty && word.allSatisfy { $0.isLetter || $0.isNumber || "-_./:=,@%+".contains($0) }
+            return isPlain ? word : quoted(word)
+        }.joined(separator: " ")
+    }
+}

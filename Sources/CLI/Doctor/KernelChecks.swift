@@ -4,12 +4,16 @@ import Linux
 
 /// The kernel's version.
 struct KernelVersionCheck: BlockingCheck {
-    func examine() -> [Finding] { [Self.finding(kernelValue("/proc/sys/kernel/osrelease") ?? "")] }
+    let packages: PackageManager
+
+    func examine() -> [Finding] {
+        [Self.finding(kernelValue("/proc/sys/kernel/osrelease") ?? "", repair: packages.newKernel)]
+    }
 
     /// The newest call that starting a container cannot do without, `mount_setattr`, came with this.
     static let least = (major: 5, minor: 12)
 
-    static func finding(_ release: String) -> Finding {
+    static func finding(_ release: String, repair: String) -> Finding {
         let numbers = release.split(separator: ".").prefix(2).map { Int($0.prefix { $0.isNumber }) }
         guard numbers.count == 2, let major = numbers[0], let minor = numbers[1] else {
             return .warning("kernel", "its version \"\(release)\" is not understood", repair: "uname -r")
@@ -17,7 +21,7 @@ struct KernelVersionCheck: BlockingCheck {
         guard (major, minor) >= least else {
             return .problem(
                 "kernel", "\(release) is older than \(least.major).\(least.minor)",
-                repair: "apt-get install linux-image-\(BerthVersion.architecture) && reboot")
+                repair: repair)
         }
         return .ok("kernel", release)
     }
@@ -67,11 +71,12 @@ struct KernelFeatureCheck: BlockingCheck {
     }
 
     let dataRoot: String
+    let packages: PackageManager
 
     func examine() -> [Finding] {
         let config = KernelConfig.ofHost()
         func finding(_ subject: String, _ options: [String], module: String, _ outcome: Outcome) -> Finding {
-            Self.finding(subject, options, module: module, outcome, config)
+            Self.finding(subject, options, module: module, outcome, config, newKernel: packages.newKernel)
         }
         return [
             finding("overlay", ["CONFIG_OVERLAY_FS"], module: "overlay", overlay()), namespaces(), seccomp(),
@@ -100,14 +105,15 @@ struct KernelFeatureCheck: BlockingCheck {
     }
 
     static func finding(
-        _ subject: String, _ options: [String], module: String, _ outcome: Outcome, _ config: KernelConfig?
+        _ subject: String, _ options: [String], module: String, _ outcome: Outcome, _ config: KernelConfig?,
+        newKernel: String
     ) -> Finding {
         let missing = config?.missing(options) ?? []
-        let build = "apt-get install linux-image-\(BerthVersion.architecture) && reboot"
         switch outcome {
         case .fails(let reason): return .problem(subject, reason, repair: "modprobe \(module)")
         case _ where !missing.isEmpty:
-            return .problem(subject, "the kernel was built without \(missing.joined(separator: ", "))", repair: build)
+            return .problem(
+                subject, "the kernel was built without \(missing.joined(separator: ", "))", repair: newKernel)
         case .works: return .ok(subject, "works (tried)")
         case .notAllowed:
             return .ok(
@@ -155,7 +161,7 @@ struct KernelFeatureCheck: BlockingCheck {
         guard missing.isEmpty else {
             return .problem(
                 "namespaces", "the kernel has none of kind \(missing.joined(separator: ", "))",
-                repair: "apt-get install linux-image-\(BerthVersion.architecture) && reboot")
+                repair: packages.newKernel)
         }
         return .ok("namespaces", wanted.joined(separator: " "))
     }
@@ -165,7 +171,7 @@ struct KernelFeatureCheck: BlockingCheck {
         guard actions.split(separator: " ").contains("errno") else {
             return .problem(
                 "seccomp", "the kernel has no filters of system calls",
-                repair: "apt-get install linux-image-\(BerthVersion.architecture) && reboot")
+                repair: packages.newKernel)
         }
         return .ok("seccomp", actions)
     }
@@ -221,7 +227,12 @@ struct CgroupCheck: BlockingCheck {
 /// The kernel's command line.
 enum BootLine {
     static func adding(_ words: String) -> String {
-        "sed -i 's/^GRUB_CMDLINE_LINUX=\"/&\(words) /' /etc/default/grub && update-grub && reboot"
+        // Boards without GRUB are those that turn the memory controller off.
+        if let file = ["/boot/firmware/cmdline.txt", "/boot/cmdline.txt"].first(where: { Files.exists($0) }) {
+            return "sed -i 's/$/ \(words)/' \(file) && reboot"
+        }
+        let update = Files.exists("/boot/grub2") ? "grub2-mkconfig -o /boot/grub2/grub.cfg" : "update-grub"
+        return "sed -i 's/^GRUB_CMDLINE_LINUX=\"/&\(words) /' /etc/default/grub && \(update) && reboot"
     }
 }
 
@@ -259,7 +270,9 @@ struct CapabilityCheck: BlockingCheck {
             guard missing.isEmpty else {
                 return .problem(
                     "capabilities", "\(missing.names.joined(separator: ", ")) cannot be had: \(purpose) needs it",
-                    repair: "systemctl revert berthd.service && systemctl restart berthd.service")
+                    repair: DaemonStart.usesSystemd
+                        ? "systemctl revert berthd.service && systemctl restart berthd.service"
+                        : "start berthd with all capabilities (in a container: with --privileged)")
             }
         }
         return .ok("capabilities", "all that containers have by default")
