@@ -203,6 +203,18 @@ def test_forwarding_that_was_turned_off_and_its_remedy(berth):
     assert about(apart(berth, "--net", f"{broken}\n{finding['Remedy']} >&2"), "IP forwarding", "ok")
 
 
+def test_docker_hub_is_asked_when_told_to(alone):
+    """In a network without a way out."""
+    alone.env["BERTH_DAEMON_FLAGS"] = "--registry-mirror https://registry-1.docker.io"
+    assert about(apart(alone, "--net", "true"), "registries", "ok"), "not by itself"
+    done = subprocess.run(
+        ["unshare", "--net", BERTH, "doctor", "--format", "json", "--online"],
+        env=alone.env, capture_output=True, text=True, timeout=60,
+    )
+    [finding] = about(Result("doctor", done.returncode, done.stdout, done.stderr), "registry")
+    assert finding["Level"] == "problem" and '"registry-mirrors"' in finding["Remedy"], finding
+
+
 def test_no_name_server(alone, tmp_path):
     empty = tmp_path / "resolv.conf"
     empty.write_text("search example\n")
@@ -221,7 +233,8 @@ def test_a_disk_that_is_full_or_unfit(alone, tmp_path):
     # An overlay cannot hold what another one writes: the trial says so.
     layers = "mkdir l u w; mount -t overlay -o lowerdir=l,upperdir=u,workdir=w over"
     nested = apart(alone, "--mount", f"cd {tmp_path}; {layers} {folder}")
-    assert about(nested, "overlay", "problem"), nested
+    [finding] = about(nested, "overlay")
+    assert finding["Level"] == "problem" and "--data-root" in finding["Remedy"], nested
 
 
 def test_a_capability_that_cannot_be_had(alone):

@@ -24,7 +24,8 @@ import Testing
     }
 
     private func feature(_ option: String, _ outcome: KernelFeatureCheck.Outcome, _ config: KernelConfig?) -> Finding {
-        KernelFeatureCheck.finding("thing", [option], module: "thing_mod", outcome, config, newKernel: "new kernel")
+        KernelFeatureCheck.finding(
+            "thing", [option], repair: "modprobe thing_mod", outcome, config, newKernel: "new kernel")
     }
 
     @Test func whatFailsOrIsMissingIsAProblem() {
@@ -33,6 +34,9 @@ import Testing
         #expect(failed.fact == "fsopen overlay: No such device")
         let missing = feature("CONFIG_VETH", .notAllowed, Self.config)
         #expect(missing.level == .problem && missing.fact.contains("CONFIG_VETH") && missing.remedy == "new kernel")
+        let failing = feature("CONFIG_VETH", .fails("no such device"), Self.config)
+        #expect(failing.level == .problem && failing.remedy == "new kernel")
+        #expect(feature("CONFIG_OVERLAY_FS", .forbidden("not permitted"), nil).remedy == CapabilityCheck.remedy)
         #expect(feature("CONFIG_OVERLAY_FS", .works, Self.config) == .ok("thing", "works (tried)"))
         #expect(feature("CONFIG_OVERLAY_FS", .notAllowed, nil).level == .ok)
     }

@@ -67,6 +67,8 @@ struct KernelFeatureCheck: BlockingCheck {
         case works
         /// It takes rights that this user lacks.
         case notAllowed
+        /// This is root, and yet.
+        case forbidden(String)
         case fails(String)
     }
 
@@ -76,10 +78,14 @@ struct KernelFeatureCheck: BlockingCheck {
     func examine() -> [Finding] {
         let config = KernelConfig.ofHost()
         func finding(_ subject: String, _ options: [String], module: String, _ outcome: Outcome) -> Finding {
-            Self.finding(subject, options, module: module, outcome, config, newKernel: packages.newKernel)
+            Self.finding(
+                subject, options, repair: "modprobe \(module)", outcome, config, newKernel: packages.newKernel)
         }
+        let overlay = finding(
+            "overlay", ["CONFIG_OVERLAY_FS"], module: "overlay",
+            Self.outcome { () throws(SystemError) in _ = try Mount.Configuration("overlay") })
         return [
-            finding("overlay", ["CONFIG_OVERLAY_FS"], module: "overlay", overlay()), namespaces(), seccomp(),
+            overlay.level == .ok ? trial() ?? overlay : overlay, namespaces(), seccomp(),
             finding(
                 "nf_tables", KernelConfig.ruleOptions, module: "nf_tables",
                 Self.inNamespace { () throws(SystemError) in
@@ -105,16 +111,17 @@ struct KernelFeatureCheck: BlockingCheck {
     }
 
     static func finding(
-        _ subject: String, _ options: [String], module: String, _ outcome: Outcome, _ config: KernelConfig?,
+        _ subject: String, _ options: [String], repair: String, _ outcome: Outcome, _ config: KernelConfig?,
         newKernel: String
     ) -> Finding {
         let missing = config?.missing(options) ?? []
         switch outcome {
-        case .fails(let reason): return .problem(subject, reason, repair: "modprobe \(module)")
+        case .forbidden(let reason): return .problem(subject, reason, repair: CapabilityCheck.remedy)
         case _ where !missing.isEmpty:
             return .problem(
                 subject, "the kernel was built without \(missing.joined(separator: ", "))", repair: newKernel)
         case .works: return .ok(subject, "works (tried)")
+        case .fails(let reason): return .problem(subject, reason, repair: repair)
         case .notAllowed:
             return .ok(
                 subject, config == nil ? "not tried: that takes root" : "in the kernel; not tried: that takes root")
@@ -126,7 +133,8 @@ struct KernelFeatureCheck: BlockingCheck {
             try body()
             return .works
         } catch {
-            return [EPERM, EACCES].contains(error.errno) && geteuid() != 0 ? .notAllowed : .fails("\(error)")
+            guard [EPERM, EACCES].contains(error.errno) else { return .fails("\(error)") }
+            return geteuid() == 0 ? .forbidden("\(error)") : .notAllowed
         }
     }
 
@@ -138,14 +146,12 @@ struct KernelFeatureCheck: BlockingCheck {
         }
     }
 
-    /// A writable overlay on the file system that will hold the containers, attached nowhere.
-    private func overlay() -> Outcome {
-        Self.outcome { () throws(SystemError) in
-            guard geteuid() == 0 else {
-                _ = try Mount.Configuration("overlay")
-                return
-            }
-            let folder = "\(DataRoot.existing(dataRoot))/.berth-doctor.\(getpid())"
+    /// A writable overlay on the file system that will hold the containers, attached nowhere. nil: not tried.
+    private func trial() -> Finding? {
+        guard geteuid() == 0 else { return nil }
+        let place = DataRoot.existing(dataRoot)
+        let outcome = Self.outcome { () throws(SystemError) in
+            let folder = "\(place)/.berth-doctor.\(getpid())"
             try Files.makeDirectory(folder, mode: 0o700)
             defer { _ = try? Files.removeTree(folder) }
             for name in ["lower", "upper", "work"] { try Files.makeDirectory("\(folder)/\(name)") }
@@ -153,6 +159,10 @@ struct KernelFeatureCheck: BlockingCheck {
                 OverlayLayers(
                     lower: ["\(folder)/lower"], writable: .init(upper: "\(folder)/upper", work: "\(folder)/work")))
         }
+        guard case .fails(let reason) = outcome else {
+            return Self.finding("overlay", [], repair: "", outcome, nil, newKernel: "")
+        }
+        return .problem("overlay", "none can be made at \(place): \(reason)", repair: DataRoot.elsewhere)
     }
 
     private func namespaces() -> Finding {
@@ -252,6 +262,12 @@ struct CapabilityCheck: BlockingCheck {
     /// The daemon's process; nil: this one stands for it.
     let daemon: Int32?
 
+    static var remedy: String {
+        DaemonStart.usesSystemd
+            ? "systemctl revert berthd.service && systemctl restart berthd.service"
+            : "start berthd with all capabilities (in a container: with --privileged)"
+    }
+
     func examine() -> [Finding] {
         let status = daemon.flatMap { try? Files.readText("/proc/\($0)/status") }
         return [Self.finding(status.flatMap(Self.bounding) ?? CapabilitySet.bounding())]
@@ -270,9 +286,7 @@ struct CapabilityCheck: BlockingCheck {
             guard missing.isEmpty else {
                 return .problem(
                     "capabilities", "\(missing.names.joined(separator: ", ")) cannot be had: \(purpose) needs it",
-                    repair: DaemonStart.usesSystemd
-                        ? "systemctl revert berthd.service && systemctl restart berthd.service"
-                        : "start berthd with all capabilities (in a container: with --privileged)")
+                    repair: remedy)
             }
         }
         return .ok("capabilities", "all that containers have by default")

@@ -2,6 +2,8 @@ import Glibc
 import Linux
 
 enum DataRoot {
+    static let elsewhere = "berthd --data-root /PATH/ON/A/LOCAL/DISK"
+
     /// The path, or the nearest folder above it that there is.
     static func existing(_ path: String) -> String {
         var path = path
@@ -51,7 +53,7 @@ struct StorageCheck: BlockingCheck {
     }
 
     static func findings(_ root: String, _ room: Room) -> [Finding] {
-        let elsewhere = "berthd --data-root /PATH/ON/A/LOCAL/DISK"
+        let elsewhere = DataRoot.elsewhere
         var findings: [Finding] = []
         let network = ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"].contains(room.type)
         if network {
