@@ -47,8 +47,14 @@ extension RegistryClient {
             struct Item: Decodable {
                 var name: String
                 var description: String?
-                var star_count: Int?
-                var is_official: Bool?
+                var starCount: Int?
+                var isOfficial: Bool?
+
+                enum CodingKeys: String, CodingKey {
+                    case name, description
+                    case starCount = "star_count"
+                    case isOfficial = "is_official"
+                }
             }
             var results: [Item]?
         }
@@ -63,8 +69,8 @@ extension RegistryClient {
         }
         return (try JSONDecoder().decode(Answer.self, from: Data(bytes)).results ?? []).map {
             FoundRepository(
-                name: $0.name, description: $0.description ?? "", stars: $0.star_count ?? 0,
-                isOfficial: $0.is_official ?? false)
+                name: $0.name, description: $0.description ?? "", stars: $0.starCount ?? 0,
+                isOfficial: $0.isOfficial ?? false)
         }
     }
 

@@ -2,10 +2,11 @@ import AsyncHTTPClient
 import Dispatch
 import Errors
 import FoundationEssentials
-public import class Linux.FileDescriptor
 import NIOCore
 import NIOHTTP1
 public import OCI
+
+public import class Linux.FileDescriptor
 
 /// What became of a blob that was pushed.
 public enum PushedBlob: Sendable, Equatable {

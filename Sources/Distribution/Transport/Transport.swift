@@ -1,10 +1,11 @@
 import AsyncHTTPClient
 import Errors
-import class Linux.FileDescriptor
 import NIOCore
 import NIOHTTP1
 import NIOSSL
 import Synchronization
+
+import class Linux.FileDescriptor
 
 /// Sends requests to registries: which scheme, which certificates, through which proxy.
 final class Transport: Sendable {
