@@ -8,7 +8,7 @@ build="libarchive-dev libisal-dev libnftables-dev libseccomp-dev libsqlite3-dev 
 run="busybox-static ca-certificates mmdebstrap"
 tools="iproute2 nftables procps"
 # Other people's tools that the tests hold Berth's archives and registries against.
-test="bzip2 openssl skopeo umoci xz-utils zstd"
+test="bzip2 curl openssl skopeo umoci xz-utils zstd"
 
 wanted=
 for group in "$@"; do
