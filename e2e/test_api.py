@@ -1,5 +1,6 @@
 """The Engine API's corners: init, update, errors that are the client's own fault, swarm's absence."""
 
+import concurrent.futures
 import http.client
 import json
 import random
@@ -244,3 +245,19 @@ def test_no_5xx_for_what_clients_send(daemon, api, sdk, name):
         attempt("GET", rng.choice(QUERIES).format(v=value, **places), None)
     assert not faults, "\n".join(map(str, faults[:20])) + f"\n{len(faults)} in all"
     assert daemon.answers()
+
+
+def test_many_look_into_a_stopped_container_at_once(berth, daemon, name):
+    berth("create", "--name", name, "busybox")
+
+    def look(number: int) -> int:
+        client = http.client.HTTPConnection("berth", timeout=30)
+        client.sock = socket.socket(socket.AF_UNIX)
+        client.sock.connect(str(daemon.socket))
+        client.request("HEAD" if number % 2 else "GET", f"/containers/{name}/archive?path=/bin/sh")
+        answer = client.getresponse()
+        answer.read()
+        return answer.status
+
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        assert set(pool.map(look, range(150))) == {200}

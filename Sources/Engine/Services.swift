@@ -17,6 +17,7 @@ struct Services: Sendable {
     let images: ImageStore
     let registries: RegistryClient
     let transfers = BlobTransfers()
+    let stoppedRoots = StoppedRoots()
     let uploads = BlobUploads()
     let networks: NetworkRegistry
     let volumes: VolumeRegistry

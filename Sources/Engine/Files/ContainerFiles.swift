@@ -15,6 +15,8 @@ struct ContainerFiles: Sendable {
     var rootIsReadOnly = false
     /// What is mounted in the container, to refuse writes to what is read-only there.
     var mounts: [ResolvedMount] = []
+    /// Keeps a stopped container's root mounted.
+    var use: StoppedRoots.Use?
 
     // MARK: Status
 

@@ -52,7 +52,8 @@ extension Engine {
 
     private func access(_ id: String) throws -> FileAccess {
         let snapshot = try services.board.find(id)
-        return FileAccess(record: snapshot.record, run: snapshot.phase.run, name: id)
+        return FileAccess(
+            record: snapshot.record, run: snapshot.phase.run, name: id, stoppedRoots: services.stoppedRoots)
     }
 
     // MARK: Commit
@@ -157,6 +158,7 @@ private struct FileAccess: Sendable {
     let run: ContainerPhase.Run?
     /// As the client named it.
     let name: String
+    let stoppedRoots: StoppedRoots
 
     /// Where a running container has mounts that hold no files of anybody's, such as `/proc`.
     var pseudoMountPoints: Set<String> {
@@ -172,15 +174,15 @@ private struct FileAccess: Sendable {
 
     /// Blocking.
     func open() throws -> ContainerFiles {
-        let root: FileDescriptor
-        if let running = rootOfProcess() {
-            root = running
-        } else {
-            let writable = OverlayLayers.Writable(upper: record.workspace.upper, work: record.workspace.work)
-            root = try Mount.overlay(
-                OverlayLayers(lower: record.layers, writable: writable), attributes: .noDevices)
-        }
-        return ContainerFiles(
+        if let running = rootOfProcess() { return files(running) }
+        let (root, use) = try stoppedRoots.open(record.workspace, layers: record.layers)
+        var files = files(root)
+        files.use = use
+        return files
+    }
+
+    private func files(_ root: FileDescriptor) -> ContainerFiles {
+        ContainerFiles(
             root: root, container: name, rootIsReadOnly: record.hostConfig.readonlyRootfs, mounts: record.mounts)
     }
 }
