@@ -85,8 +85,8 @@ def test_old_files_are_handed_on_within_the_bounds(daemon, docker, sdk, name):
     )
     docker("start", "-a", name)
     old = folder(daemon, sdk, name)
-    eventually(lambda: not [path for path in old.glob("*.log.?")])
-    assert len(list(old.glob("*.gz"))) >= 3
+    # The shim may still turn files over, and the daemon compress them.
+    eventually(lambda: not list(old.glob("*.log.?")) and len(list(old.glob("*.gz"))) >= 3)
     bounds = ("--log-opt=max-size=20k", "--log-opt=max-file=3")
     in_project(docker, f"{name}-new", "p", "a", *bounds, script="echo new; " + LINES.format(n=300))
     replace(sdk, name, f"{name}-new")
