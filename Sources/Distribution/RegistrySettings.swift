@@ -46,7 +46,7 @@ public struct RegistrySettings: Sendable {
 
     func isInsecure(_ authority: String) -> Bool {
         let host = RegistryEndpoint.host(of: authority)
-        if host == "localhost" || IPAddress(host)?.isLoopback == true { return true }
+        if RegistryEndpoint.isLoopback(host) { return true }
         return insecure.contains { $0.matches(authority: authority, host: host) }
     }
 }
@@ -122,6 +122,8 @@ public struct RegistryEndpoint: Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { (scheme.map { $0 + "://" } ?? "") + authority + prefix }
+
+    static func isLoopback(_ host: String) -> Bool { host == "localhost" || IPAddress(host)?.isLoopback == true }
 
     /// The host of `host:port`, an IPv6 address without its brackets.
     static func host(of authority: String) -> String {

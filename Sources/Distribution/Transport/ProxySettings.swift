@@ -30,7 +30,7 @@ public struct ProxySettings: Sendable {
     private func isExempt(_ authority: String) -> Bool {
         let host = RegistryEndpoint.host(of: authority).lowercased()
         let address = IPAddress(host)
-        if host == "localhost" || address?.isLoopback == true { return true }
+        if RegistryEndpoint.isLoopback(host) { return true }
         for entry in (none ?? "").split(separator: ",") {
             let entry = entry.filter { $0 != " " }.lowercased()
             if entry == "*" || entry == host || entry == authority.lowercased() { return true }

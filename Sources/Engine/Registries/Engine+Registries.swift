@@ -7,9 +7,6 @@ import Linux
 import OCI
 
 extension Engine {
-    /// Ends what the engine has open to the outside. Containers are not concerned.
-    public func shutDown() async { await services.registries.shutDown() }
-
     // MARK: Pull
 
     public func pullImage(_ options: ImagePullOptions, auth: AuthConfig?, progress: any ProgressSink) async throws {
