@@ -35,15 +35,15 @@ extension RemoteRepository {
     /// where that can be, otherwise by sending it. A broken connection is taken up where the server
     /// says that it stands.
     /// - Parameters:
-    ///   - neighbours: repositories of the same registry that may have it.
+    ///   - neighbours: repositories of the same registry that may have it; asked for only when it is not there.
     ///   - progress: called with the bytes sent so far.
     public func push(
-        _ blob: Descriptor, from file: FileDescriptor, neighbours: [String] = [],
+        _ blob: Descriptor, from file: FileDescriptor, neighbours: @Sendable () async throws -> [String] = { [] },
         progress: @escaping @Sendable (Int64) -> Void = { _ in }
     ) async throws -> PushedBlob {
         if try await has(blob.digest) { return .present }
         return try await reaching {
-            for neighbour in neighbours where neighbour != name {
+            for neighbour in try await neighbours() where neighbour != name {
                 let query =
                     "mount=\(PercentEncoding.encode("\(blob.digest)"))&from=\(PercentEncoding.encode(neighbour))"
                 let response = try await send(

@@ -126,6 +126,7 @@ extension Container {
     }
 
     private func failedToStart(_ error: any Error) async -> any Error {
+        services.trace?.end(id)
         for (_, descriptor) in waitingAttaches { withExtendedLifetime(descriptor) {} }
         waitingAttaches = []
         await leaveNetworks(namespaceEnds: true)

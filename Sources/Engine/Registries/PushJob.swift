@@ -26,19 +26,20 @@ struct PushJob: Sendable {
         let images = services.images
         let image = try await blocking { try find(in: images) }
         let manifest = try await blocking { try images.manifest(of: image) }
-        let neighbours = try await blocking { try repositoriesByLayer(images) }
+        // Nothing needs them when the registry has everything.
+        let neighbours = OnceAsked { try await blocking { try repositoriesByLayer(images) } }
         let parts = try JSONDecoder().decode(Manifest.self, from: Data(manifest.bytes))
         var seen: Set<Digest> = []
         let layers = parts.layers.filter { seen.insert($0.digest).inserted }
         for layer in layers { report.send("Preparing", id: layer.digest.short) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for layer in layers {
-                group.addTask { try await push(layer, neighbours[layer.digest] ?? []) }
+                group.addTask { try await push(layer, neighbours) }
             }
             group.addTask {
                 _ = try await services.uploads.run(parts.config.digest, to: repository) { neighbour in
                     let file = try await blocking { try images.blob(parts.config.digest) }
-                    return try await repository.push(parts.config, from: file, neighbours: neighbour.map { [$0] } ?? [])
+                    return try await repository.push(parts.config, from: file) { neighbour.map { [$0] } ?? [] }
                 }
             }
             try await group.waitForAll()
@@ -58,14 +59,16 @@ struct PushJob: Sendable {
         }
     }
 
-    private func push(_ layer: OCI.Descriptor, _ neighbours: [String]) async throws {
+    private func push(_ layer: OCI.Descriptor, _ known: OnceAsked<[Digest: [String]]>) async throws {
         let id = layer.digest.short
         let images = services.images
         let outcome = try await services.uploads.run(layer.digest, to: repository) { neighbour in
             try await Self.slots.use {
                 let file = try await blocking { try images.blob(layer.digest) }
-                let neighbours = (neighbour.map { [$0] } ?? []) + neighbours
-                return try await repository.push(layer, from: file, neighbours: neighbours) { sent in
+                return try await repository.push(
+                    layer, from: file,
+                    neighbours: { try await (neighbour.map { [$0] } ?? []) + (known.value()[layer.digest] ?? []) }
+                ) { sent in
                     report.send("Pushing", id: id, current: sent, total: layer.size)
                 }
             }
@@ -89,5 +92,19 @@ struct PushJob: Sendable {
             for layer in manifest.layers { neighbours[layer.digest, default: []] += repositories }
         }
         return neighbours.mapValues { Array(Set($0).sorted().prefix(3)) }
+    }
+}
+
+/// Something that is found out when somebody first asks, for all who ask.
+private actor OnceAsked<Value: Sendable> {
+    private let find: @Sendable () async throws -> Value
+    private var finding: Task<Value, any Error>?
+
+    init(_ find: @escaping @Sendable () async throws -> Value) { self.find = find }
+
+    func value() async throws -> Value {
+        let task = finding ?? Task { [find] in try await find() }
+        finding = task
+        return try await task.value
     }
 }
